@@ -25,7 +25,7 @@ class Scope(StrEnum):
 
 
 class ProviderError(Exception):
-    """`reason`: a stable slug; `words`: the server's own; `code`: its code (`550 5.1.1`); `remedy`: what a person can do."""
+    """`reason`: a stable slug; `words`: the server's own; `code`: its code; `remedy`: what a person can do."""
 
     def __init__(self, reason: str, *, words: str = "", code: str = "", remedy: str = "") -> None:
         super().__init__(f"{reason}: {code} {words}".strip())
@@ -69,7 +69,7 @@ class Unsupported(ProviderError):
     """`reason` names the ability."""
 
 
-class CursorVoid(Exception):  # noqa: N818 - a fact about the mailbox, not a failure
+class CursorVoid(Exception):
     """The place a folder was read up to means nothing any more (UIDVALIDITY changed, delta link or history expired)."""
 
     def __init__(self, reason: str) -> None:

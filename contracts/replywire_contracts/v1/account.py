@@ -1,0 +1,40 @@
+"""auth's facts about connected mailboxes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from replywire_contracts.event import Event
+from replywire_contracts.v1.values import AccountId, Failure
+
+
+class _AccountEvent(Event):
+    NOUN: ClassVar[str] = "account"
+    OWNER: ClassVar[str] = "auth"
+
+    account_id: AccountId
+    client: str = Field(max_length=32, description="gmail, smtp_imap, microsoft365, ews, external")
+    address: str = Field(max_length=320, description="The mailbox's own address")
+    revision: int = Field(ge=1, description="Grows with every change; an older one never overrides a newer one")
+
+
+class AccountConnected(_AccountEvent):
+    """A mailbox was connected or reconnected and works both ways."""
+
+    VERB: ClassVar[str] = "connected"
+
+
+class AccountNeedsReauth(_AccountEvent):
+    """The provider refuses the credentials; sending and syncing stop until the person reconnects."""
+
+    VERB: ClassVar[str] = "needs_reauth"
+
+    failure: Failure
+
+
+class AccountDisconnected(_AccountEvent):
+    """The account is gone and its key destroyed."""
+
+    VERB: ClassVar[str] = "disconnected"
