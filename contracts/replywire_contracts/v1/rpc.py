@@ -138,7 +138,7 @@ class JudgedHeaders(Model):
 
     ref: str = Field(max_length=1024)
     block: str = Field(max_length=65536)
-    received_at: Moment
+    received_at: int = Field(description="Unix seconds: read and written by the ten thousand, so no date text")
     thread: str | None = Field(default=None, max_length=512)
 
 
