@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from pydantic import Field, JsonValue
 
-from replywire_contracts.event import Event, Moment
+from replywire_contracts.event import Event, Moment, derived_id
 from replywire_contracts.v1.values import (
     AccountId,
     Address,
@@ -23,14 +24,34 @@ Metadata = dict[str, JsonValue]
 """Opaque to Replywire, at most 16 KiB as JSON, echoed in every event about the message."""
 
 
-class SendRequested(Event):
-    """Send this mail from that mailbox. Published by the product."""
+class _ProductEvent(Event):
+    """What a product publishes: `id`, `occurred_at` and `correlation_id` fill themselves in where they are not given.
+
+    The id is derived from the whole content, so that publishing the same request again is recognised, and the same
+    `request_id` with other content is not mistaken for it.
+    """
 
     NOUN: ClassVar[str] = "send"
-    VERB: ClassVar[str] = "requested"
     OWNER: ClassVar[str] = "product"
 
+    id: str = Field(default="", max_length=128, description="Derived from the content where it is not given")
+    occurred_at: Moment = Field(default_factory=lambda: datetime.now(UTC))
+    correlation_id: str = Field(default="", max_length=128, description="The request_id where it is not given")
     request_id: RequestId
+
+    def model_post_init(self, _context: object) -> None:
+        if not self.correlation_id:
+            object.__setattr__(self, "correlation_id", self.request_id)
+        if not self.id:
+            content = self.model_dump_json(exclude={"id", "occurred_at", "correlation_id", "causation_id"})
+            object.__setattr__(self, "id", derived_id(self.kind(), content))
+
+
+class SendRequested(_ProductEvent):
+    """Send this mail from that mailbox. Published by the product."""
+
+    VERB: ClassVar[str] = "requested"
+
     account_id: AccountId
     to: tuple[Address, ...] = Field(default=(), max_length=500)
     cc: tuple[Address, ...] = Field(default=(), max_length=500)
@@ -49,14 +70,10 @@ class SendRequested(Event):
     metadata: Metadata = Field(default={})
 
 
-class SendCancelRequested(Event):
+class SendCancelRequested(_ProductEvent):
     """Do not send it, if it is not too late. Published by the product."""
 
-    NOUN: ClassVar[str] = "send"
     VERB: ClassVar[str] = "cancel_requested"
-    OWNER: ClassVar[str] = "product"
-
-    request_id: RequestId
 
 
 class _SendOutcome(Event):

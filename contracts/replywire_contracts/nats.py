@@ -1,0 +1,207 @@
+"""A thin typed client on NATS (extra `nats`): publish what you want sent, subscribe to what became of it.
+
+Nobody needs to know subjects, streams or consumers:
+
+    async with await Replywire.connect("nats://127.0.0.1:4222") as replywire:
+        await replywire.publish(SendRequested(team_id="acme", request_id="r-1", account_id="acc_1", to=[...]))
+        async for event in replywire.subscribe(ReplyDetected, team="acme", durable="crm"):
+            ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any, Generic, Self, TypeVar
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError, ObjectNotFoundError
+
+from replywire_contracts.catalogue import stream_of
+from replywire_contracts.event import Event
+from replywire_contracts.streams import BODIES
+from replywire_contracts.v1.send import SendRequested
+from replywire_contracts.v1.values import Attachment, Body
+
+E = TypeVar("E", bound=Event)
+
+INLINE_LIMIT = 512 * 1024
+"""Octets an encoded event may have; what is more goes to the object store first (NATS' own limit is 1 MiB)."""
+
+_ACK_WAIT_SECONDS = 60.0
+_BATCH = 32
+_FETCH_SECONDS = 30.0
+
+
+class PublishUnknown(Exception):
+    """No answer came: the event may or may not be stored. Publish the same event again; its id makes that harmless."""
+
+
+class Subscription(Generic[E]):
+    """A durable place in a stream.
+
+    An event is acknowledged when the loop asks for the next one, that is after the loop's body ran without an
+    exception; one that was not acknowledged comes again. Entered by `async with`, the place exists from there on (so
+    nothing published afterwards is missed), and leaving without an exception acknowledges the last event too.
+    """
+
+    def __init__(
+        self, jetstream: JetStreamContext, kinds: tuple[type[E], ...], team: str, durable: str, from_start: bool
+    ) -> None:
+        streams = {stream_of(kind).name for kind in kinds}
+        if len(streams) != 1:
+            raise ValueError(f"subscribe to the kinds of one stream at a time; these are kept in {sorted(streams)}")
+        self._jetstream = jetstream
+        self._stream = streams.pop()
+        self._durable = durable
+        self._models = {kind.kind(): kind for kind in kinds}
+        self._config = ConsumerConfig(
+            durable_name=durable,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=_ACK_WAIT_SECONDS,
+            deliver_policy=DeliverPolicy.ALL if from_start else DeliverPolicy.NEW,
+            filter_subjects=[f"{kind}.{team}" for kind in self._models],
+        )
+        self._pull: JetStreamContext.PullSubscription | None = None
+        self._current: Msg | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._jetstream.consumer_info(self._stream, self._durable)
+        except NotFoundError:
+            await self._jetstream.add_consumer(self._stream, self._config)
+        self._pull = await self._jetstream.pull_subscribe_bind(durable=self._durable, stream=self._stream)
+        return self
+
+    async def __aexit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if self._current is not None:
+            await (self._current.ack() if failure is None else self._current.nak())
+        if self._pull is not None:
+            await self._pull.unsubscribe()
+
+    async def __aiter__(self) -> AsyncIterator[E]:
+        if self._pull is None:
+            await self.__aenter__()
+        assert self._pull is not None
+        while True:
+            try:
+                messages = await self._pull.fetch(_BATCH, timeout=_FETCH_SECONDS, heartbeat=_FETCH_SECONDS / 6)
+            except (NatsTimeout, TimeoutError):
+                continue
+            for message in messages:
+                self._current = message
+                async with _kept_alive(message):
+                    yield self._models[message.subject.rpartition(".")[0]].decode(message.data)
+                await message.ack()
+                self._current = None
+
+
+class Replywire:
+    """One connection. Reconnects by itself, for ever."""
+
+    def __init__(self, connection: Client) -> None:
+        self.connection = connection
+        self._jetstream: JetStreamContext = connection.jetstream()
+
+    @classmethod
+    async def connect(cls, servers: str | list[str] = "nats://127.0.0.1:4222", **options: Any) -> Self:
+        """`options` are those of `nats.connect` (user, password, user_credentials, tls, …)."""
+        options = {"max_reconnect_attempts": -1, "name": "replywire-contracts"} | options
+        return cls(await nats.connect(servers, **options))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.connection.drain()
+
+    async def publish(self, event: Event, *, timeout: float = 5.0) -> None:
+        """Store the event; returns once the server has it. Publishing the same event twice is harmless.
+
+        Bodies and attachments too large for an event go to the object store first. Raises `PublishUnknown` where no
+        answer came within `timeout` seconds.
+        """
+        if isinstance(event, SendRequested):
+            event = await self._lightened(event)
+        try:
+            await self._jetstream.publish(
+                event.nats_subject,
+                event.encode(),
+                stream=stream_of(type(event)).name,
+                headers=event.nats_headers(),
+                timeout=timeout,
+            )
+        except (NatsTimeout, TimeoutError) as silence:
+            raise PublishUnknown(f"no answer about {event.kind()} {event.id} within {timeout:g} s") from silence
+
+    def subscribe(self, *kinds: type[E], team: str = "*", durable: str, from_start: bool = False) -> Subscription[E]:
+        """Events of these kinds (of one stream), as they come and those missed while away.
+
+        `durable` names your place in the stream: come back under the same name and nothing is missed. `from_start`
+        also brings what the stream holds from before the first subscription under this name. Raises `ValueError` for
+        kinds that are kept in different streams.
+        """
+        return Subscription(self._jetstream, kinds, team, durable, from_start)
+
+    async def body(self, body: Body) -> str:
+        """The text of a `Body`, fetched where it travels by reference. Raises `LookupError` once it has expired."""
+        if body.object_ref is None:
+            return body.text or ""
+        store = await self._jetstream.object_store(BODIES.name)
+        try:
+            found = await store.get(body.object_ref)
+        except ObjectNotFoundError:
+            raise LookupError(f"{body.object_ref} has expired; read it through the replies API") from None
+        return (found.data or b"").decode()
+
+    async def _lightened(self, event: SendRequested) -> SendRequested:
+        """The same event with its largest parts moved to the object store until it fits."""
+        while len(event.encode()) > INLINE_LIMIT:
+            sizes = {("attachments", n): len(a.content) for n, a in enumerate(event.attachments) if a.content}
+            for name in ("text", "html"):
+                body: Body | None = getattr(event, name)
+                if body is not None and body.text:
+                    sizes[name, 0] = len(body.text.encode())
+            if not sizes:
+                return event
+            name, position = max(sizes, key=lambda part: sizes[part])
+            if name == "attachments":
+                attachment = event.attachments[position]
+                ref = await self._store(attachment.content or b"")
+                moved = Attachment(**(attachment.model_dump() | {"content": None, "object_ref": ref}))
+                update: dict[str, Any] = {
+                    "attachments": (*event.attachments[:position], moved, *event.attachments[position + 1 :])
+                }
+            else:
+                update = {name: Body(object_ref=await self._store(getattr(event, name).text.encode()))}
+            event = event.model_copy(update=update)
+        return event
+
+    async def _store(self, content: bytes) -> str:
+        name = hashlib.blake2b(content, digest_size=20).hexdigest()
+        store = await self._jetstream.object_store(BODIES.name)
+        await store.put(name, content)
+        return name
+
+
+@contextlib.asynccontextmanager
+async def _kept_alive(message: Any) -> AsyncIterator[None]:
+    """Tell the server every third of the wait that the event is still being worked on."""
+
+    async def remind() -> None:
+        while True:
+            await asyncio.sleep(_ACK_WAIT_SECONDS / 3)
+            await message.in_progress()
+
+    reminder = asyncio.create_task(remind())
+    try:
+        yield
+    finally:
+        reminder.cancel()
