@@ -1,0 +1,120 @@
+"""Header fields read by hand from raw bytes (RFC 5322, forgiving); not a mail parser: it never looks at a body.
+
+The standard library's parser costs 19 to 470 microseconds a message and the judge sees every message of every mailbox,
+so the fields are cut with `bytes` methods only. Nothing here raises on any input, and every step is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+
+from services.reply_matching.domain.encoded_words import decode_words
+
+MAX_BLOCK = 64 * 1024
+MAX_IDS = 200
+MAX_ID_LENGTH = 998  # a line of RFC 5322 cannot hold a longer one
+
+_ID = re.compile(rb"<([^<>]*)>|([^\s<>,;\"'()\[\]]+@[^\s<>,;\"'()]+)")
+
+
+class Headers:
+    """The fields of one header block, by lower-case name. A field that comes twice counts by its smallest value, so
+    that no answer depends on the order in which a server lists them."""
+
+    __slots__ = ("_fields", "_repeated")
+
+    def __init__(self, fields: dict[bytes, bytes], repeated: dict[bytes, list[bytes]] | None = None) -> None:
+        self._fields = fields
+        self._repeated = repeated
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._fields
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def names(self) -> tuple[bytes, ...]:
+        """Every field's name, lower case, each once."""
+        return tuple(self._fields)
+
+    def raw(self, name: bytes) -> bytes:
+        """The field's value, unfolded and stripped; empty when absent. `name` is lower case."""
+        return self._fields.get(name, b"")
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Every value of a field that may come more than once, in a fixed order."""
+        if self._repeated is not None and name in self._repeated:
+            return self._repeated[name]
+        value = self._fields.get(name)
+        return [] if value is None else [value]
+
+    def text(self, name: bytes) -> str:
+        """The value as a person reads it: encoded words (RFC 2047) decoded, white space collapsed, no controls."""
+        value = self._fields.get(name)
+        return decode_words(value) if value else ""
+
+    def lower(self, name: bytes) -> str:
+        """The value as lower-case ASCII, for fields that hold keywords."""
+        value = self._fields.get(name)
+        return value.decode("ascii", "replace").lower() if value else ""
+
+
+def parse_block(block: bytes) -> Headers:
+    """Read the fields up to the first empty line. CRLF or LF, folded, 8-bit, NUL: all are taken as they come."""
+    if len(block) > MAX_BLOCK:
+        block = block[:MAX_BLOCK]
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n").replace(b"\r", b" ")
+    if block[:1] == b"\n":
+        block = block.lstrip(b"\n")
+    if b"\n " in block or b"\n\t" in block:
+        block = block.replace(b"\n ", b" ").replace(b"\n\t", b" ")
+    fields: dict[bytes, bytes] = {}
+    repeated: dict[bytes, list[bytes]] | None = None
+    for line in block.split(b"\n"):
+        name, colon, value = line.partition(b":")
+        if not colon:
+            if not line:
+                break  # the empty line: what follows is a body and none of our business
+            continue
+        name = name.strip().lower()
+        if b" " in name:
+            continue  # an mbox "From " line, or text
+        value = value.strip()
+        if name not in fields:
+            fields[name] = value
+        else:
+            repeated = {} if repeated is None else repeated
+            repeated.setdefault(name, [fields[name]]).append(value)
+    if repeated is not None:
+        for name, values in repeated.items():
+            values.sort()
+            fields[name] = next((value for value in values if value), b"")
+    return Headers(fields, repeated)
+
+
+def message_ids(value: bytes | str) -> tuple[str, ...]:
+    """The message ids of an In-Reply-To or References value, lower case, without brackets, in the order given.
+
+    Folded, separated by commas, without brackets, repeated in quotes: all are seen in the wild. Of a longer list the
+    last 200 are kept with the very first ones, for a client that trims a thread keeps its root (RFC 5322, 3.6.4)."""
+    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    if b"&lt;" in data:  # a client that wrote the header through an HTML template
+        data = data.replace(b"&lt;", b"<").replace(b"&gt;", b">")
+    seen: dict[str, None] = {}
+    for bracketed, bare in _ID.findall(data):
+        name = normal_id(bracketed or bare)
+        if name:
+            seen.pop(name, None)  # a quoted duplicate counts where it came last
+            seen[name] = None
+    ids = tuple(seen)
+    return ids if len(ids) <= MAX_IDS else ids[:20] + ids[20 - MAX_IDS :]
+
+
+def normal_id(value: bytes | str) -> str:
+    """One message id as it is compared: no brackets, no white space, lower case (relays change the case of hosts)."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    text = text.strip().strip("<>")
+    if " " in text or "\t" in text or "\n" in text:
+        text = "".join(text.split())
+    return text[:MAX_ID_LENGTH].lower()
