@@ -118,7 +118,7 @@ async def test_a_process_that_ends_instead_of_answering_says_its_last_words(tmp_
 
 
 async def test_a_process_deaf_to_sigterm_is_killed(tmp_path: Path) -> None:
-    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('I hear nothing', flush=True); signal.pause()"
+    code = "import signal as s; s.signal(s.SIGTERM, s.SIG_IGN); print('I hear nothing', flush=True); s.pause()"
     process = Process("deaf", [sys.executable, "-c", code], tmp_path / "log")
     process.launch()
 
