@@ -31,7 +31,7 @@ class Attachment(Model):
 
     filename: str = Field(min_length=1, max_length=255)
     content_type: str = Field(default="application/octet-stream", max_length=255)
-    content: bytes | None = Field(default=None, description="The octets, base64 in JSON; at most 256 KiB inline")
+    content: bytes | None = Field(default=None, description="Octets; base64 or base64url; at most 256 KiB inline")
     object_ref: str | None = Field(default=None, max_length=255, description="Name in the store `replywire-bodies`")
     content_id: str | None = Field(default=None, max_length=255, description="Set: shown inline, by `cid:` in the HTML")
 

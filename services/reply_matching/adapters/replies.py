@@ -1,0 +1,51 @@
+"""Answers in MongoDB: a reply and the event owed about it are one document, so they cannot part."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.runtime.group_commit import GroupCommit
+from services.runtime.mongo import Database
+from services.runtime.owed import OwedEvents
+from services.runtime.publisher import Publisher
+
+
+class MongoReplies:
+    def __init__(self, db: Database, publisher: Publisher) -> None:
+        self._replies = db["replies"]
+        self._settled = db["settled"]
+        self._writes = GroupCommit(self._replies)
+        self._settlements = GroupCommit(self._settled)
+        self.owed = OwedEvents(self._replies, publisher, self._writes)
+
+    async def hold(self, reply: Mapping[str, Any]) -> bool:
+        new = await self._writes.insert(dict(reply))
+        if new:
+            await self.owed.settle(reply["_id"], reply["owed"])
+        return new
+
+    async def settle(self, account_id: str, ref: str) -> None:
+        await self._settlements.insert({"_id": f"{account_id}/{ref}", "at": datetime.now(UTC)})
+
+    async def settled(self, account_id: str, refs: Collection[str]) -> Sequence[str]:
+        found = self._settled.find({"_id": {"$in": [f"{account_id}/{ref}" for ref in refs]}}, {"_id": 1})
+        return [document["_id"].partition("/")[2] async for document in found]
+
+    async def page(
+        self, team_id: str, conditions: Mapping[str, Any], after: str | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """A team's replies that meet the conditions, newest first, below the id `after`."""
+        query: dict[str, Any] = {"team_id": team_id, **conditions}
+        if after is not None:
+            query["_id"] = {"$lt": after}
+        return [document async for document in self._replies.find(query).sort("_id", -1).limit(limit)]
+
+    async def one(self, team_id: str, reply_id: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = await self._replies.find_one({"_id": reply_id, "team_id": team_id})
+        return found
+
+    async def close(self) -> None:
+        await self._writes.close()
+        await self._settlements.close()
