@@ -19,7 +19,7 @@ from replywire_contracts.v1.values import (
 )
 
 
-class _Answer(Event):
+class Answer(Event):
     OWNER: ClassVar[str] = "reply_matching"
     VERB: ClassVar[str] = "detected"
 
@@ -49,7 +49,7 @@ class _Answer(Event):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
 
-class ReplyDetected(_Answer):
+class ReplyDetected(Answer):
     """A person answered."""
 
     NOUN: ClassVar[str] = "reply"
@@ -63,7 +63,7 @@ class ReplyDetected(_Answer):
     thread_message_ids: tuple[MessageIdText, ...] = Field(default=(), max_length=50)
 
 
-class AutoReplyDetected(_Answer):
+class AutoReplyDetected(Answer):
     """A machine answered for somebody: out of office, acknowledgement, challenge, list."""
 
     NOUN: ClassVar[str] = "auto_reply"
@@ -83,7 +83,7 @@ class BouncedRecipient(Model):
     words: str = Field(default="", max_length=2000)
 
 
-class BounceDetected(_Answer):
+class BounceDetected(Answer):
     """A server could not deliver the tracked message (`class` is `bounce`), or not yet (`delayed`)."""
 
     NOUN: ClassVar[str] = "bounce"
@@ -91,7 +91,7 @@ class BounceDetected(_Answer):
     recipients: tuple[BouncedRecipient, ...] = ()
 
 
-class ComplaintDetected(_Answer):
+class ComplaintDetected(Answer):
     """A recipient reported the tracked message as abuse (ARF, RFC 5965)."""
 
     NOUN: ClassVar[str] = "complaint"

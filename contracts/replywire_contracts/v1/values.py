@@ -81,6 +81,7 @@ class AttachmentInfo(Model):
     filename: str = Field(max_length=255)
     content_type: str = Field(max_length=255)
     size: int = Field(ge=0, description="Octets")
+    object_ref: str | None = Field(default=None, max_length=255, description="Where its octets are kept for a few days")
 
 
 class Body(Model):

@@ -1,0 +1,140 @@
+"""Holding an answer: judged whole, classified, its large parts put by reference, stored with what is owed about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from replywire_contracts.v1.inbox import InboxMatched
+from replywire_contracts.v1.values import AttachmentInfo, Body
+
+from services.reply_matching.domain.answer import (
+    Judged,
+    Words,
+    announcement,
+    files_of,
+    identity_of,
+    reply_id_of,
+    words_of,
+)
+from services.reply_matching.domain.classification import Class
+from services.reply_matching.domain.classify import classify
+from services.reply_matching.domain.judged import JudgedMessage, Tracked, VerdictKind
+from services.reply_matching.domain.mime_reading import Mail, read_mail
+from services.reply_matching.judging import Judging
+from services.reply_matching.ports import Bodies, Replies, TrackedMessages, TrackedRecord
+from services.runtime.owed import owe
+
+_INLINE_TEXT = 64 * 1024
+"""Octets of one text inside an event; three of them and the rest must fit one NATS message."""
+_STORED_TEXT = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    tracked: TrackedMessages
+    replies: Replies
+    bodies: Bodies
+    judging: Judging
+    attachment_limit: int
+
+    async def octets(self, event: InboxMatched) -> bytes | None:
+        if event.object_ref is not None:
+            return await self.bodies.get(event.object_ref)
+        return event.raw if event.raw is not None else event.header_block
+
+    async def judge_and_hold(self, event: InboxMatched, raw: bytes) -> bool:
+        """True where it is an answer of ours and new. What turns out to be none (an own copy) is let go."""
+        mail = read_mail(raw)
+        found = await self._judged(event, mail)
+        if found is None:
+            return False
+        judged, record = found
+        identity = identity_of(mail.headers, raw)
+        reply_id = reply_id_of(judged, identity)
+        tracked = record.tracked
+        words = words_of(mail)
+        human = judged.classification.klass is Class.HUMAN
+        number = await self.tracked.number_of(tracked.team_id, tracked.request_id, reply_id) if human else 0
+        attachments = [await self._kept(part.content(self.attachment_limit), info) for part, info in files_of(mail)]
+        event_owed = announcement(
+            judged,
+            tracked,
+            reply_id=reply_id,
+            number=number,
+            correlation_id=record.correlation_id,
+            metadata=dict(record.metadata),
+            words=words,
+            new_words=await self._body(words.new),
+            whole_text=await self._body(words.text),
+            html=Body(object_ref=await self.bodies.put(words.html.encode())) if words.html else None,
+            attachments=tuple(attachments),
+            causation_id=event.id,
+        )
+        stored = _document(judged, tracked, reply_id, identity, words, attachments, event.truncated or event.gone)
+        return await self.replies.hold(stored | {"announced": event_owed.encode(), "owed": [owe(event_owed)]})
+
+    async def _judged(self, event: InboxMatched, mail: Mail) -> tuple[Judged, TrackedRecord] | None:
+        message = JudgedMessage(
+            account_id=event.account_id,
+            team_id=event.team_id,
+            ref=event.ref,
+            block=mail.raw,
+            received_at=event.received_at,
+            provider_thread_id=event.provider_thread_id,
+        )
+        [verdict] = await self.judging.verdicts([message], inside=False)
+        if verdict.kind is VerdictKind.LOOK_INSIDE:
+            [verdict] = await self.judging.verdicts([message], inside=True)
+        if verdict.kind is not VerdictKind.MATCH or verdict.tracked is None:
+            return None
+        record = await self.tracked.record(verdict.tracked.team_id, verdict.tracked.request_id)
+        if record is None:
+            return None
+        judged = Judged(
+            team_id=event.team_id,
+            account_id=event.account_id,
+            ref=event.ref,
+            received_at=event.received_at,
+            provider_thread_id=event.provider_thread_id,
+            headers=mail.headers,
+            verdict=verdict,
+            classification=classify(mail),
+        )
+        return judged, record
+
+    async def _body(self, text: str) -> Body:
+        encoded = text.encode()
+        return Body(text=text) if len(encoded) <= _INLINE_TEXT else Body(object_ref=await self.bodies.put(encoded))
+
+    async def _kept(self, content: bytes, info: AttachmentInfo) -> AttachmentInfo:
+        """A file within the limit, by reference; a larger one is only named."""
+        if info.size > self.attachment_limit or not content:
+            return info
+        return info.model_copy(update={"object_ref": await self.bodies.put(content)})
+
+
+def _document(
+    judged: Judged,
+    tracked: Tracked,
+    reply_id: str,
+    identity: str,
+    words: Words,
+    attachments: list[AttachmentInfo],
+    incomplete: bool,
+) -> dict[str, Any]:
+    return {
+        "_id": reply_id,
+        "identity": identity,
+        "team_id": judged.team_id,
+        "account_id": judged.account_id,
+        "request_id": tracked.request_id,
+        "ref": judged.ref,
+        "class": judged.classification.klass.value,
+        "received_at": judged.received_at,
+        "held_at": datetime.now(UTC),
+        "words": {name: text[:_STORED_TEXT] for name, text in asdict(words).items()},
+        "attachments": [info.model_dump() for info in attachments],
+        "incomplete": incomplete,
+    }
