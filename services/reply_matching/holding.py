@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,13 +36,13 @@ _STORED_TEXT = 4 * 2**20
 class Holding:
     tracked: TrackedMessages
     replies: Replies
-    bodies: Bodies
+    bodies: Callable[[], Bodies]
     judging: Judging
     attachment_limit: int
 
     async def octets(self, event: InboxMatched) -> bytes | None:
         if event.object_ref is not None:
-            return await self.bodies.get(event.object_ref)
+            return await self.bodies().get(event.object_ref)
         return event.raw if event.raw is not None else event.header_block
 
     async def judge_and_hold(self, event: InboxMatched, raw: bytes) -> bool:
@@ -68,12 +69,13 @@ class Holding:
             words=words,
             new_words=await self._body(words.new),
             whole_text=await self._body(words.text),
-            html=Body(object_ref=await self.bodies.put(words.html.encode())) if words.html else None,
+            html=Body(object_ref=await self.bodies().put(words.html.encode())) if words.html else None,
             attachments=tuple(attachments),
             causation_id=event.id,
         )
         stored = _document(judged, tracked, reply_id, identity, words, attachments, event.truncated or event.gone)
-        return await self.replies.hold(stored | {"announced": event_owed.encode(), "owed": [owe(event_owed)]})
+        announced = {"announced_kind": event_owed.kind(), "announced": event_owed.encode()}
+        return await self.replies.hold(stored | announced | {"owed": [owe(event_owed)]})
 
     async def _judged(self, event: InboxMatched, mail: Mail) -> tuple[Judged, TrackedRecord] | None:
         message = JudgedMessage(
@@ -106,13 +108,13 @@ class Holding:
 
     async def _body(self, text: str) -> Body:
         encoded = text.encode()
-        return Body(text=text) if len(encoded) <= _INLINE_TEXT else Body(object_ref=await self.bodies.put(encoded))
+        return Body(text=text) if len(encoded) <= _INLINE_TEXT else Body(object_ref=await self.bodies().put(encoded))
 
     async def _kept(self, content: bytes, info: AttachmentInfo) -> AttachmentInfo:
         """A file within the limit, by reference; a larger one is only named."""
         if info.size > self.attachment_limit or not content:
             return info
-        return info.model_copy(update={"object_ref": await self.bodies.put(content)})
+        return info.model_copy(update={"object_ref": await self.bodies().put(content)})
 
 
 def _document(

@@ -92,5 +92,15 @@ class Bodies(Protocol):
     async def put(self, content: bytes) -> str: ...
 
     async def get(self, ref: str) -> bytes:
-        """Raises `LookupError` where it has expired."""
+        """Raises `Refused` where it has expired."""
         ...
+
+
+class HeldReplies(Protocol):
+    """What the HTTP face reads: always one team's."""
+
+    async def page(
+        self, team_id: str, conditions: Mapping[str, Any], after: str | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]: ...
+
+    async def one(self, team_id: str, reply_id: str) -> Mapping[str, Any] | None: ...

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from services.runtime.group_commit import GroupCommit
@@ -13,12 +14,17 @@ from services.runtime.publisher import Publisher
 
 
 class MongoReplies:
-    def __init__(self, db: Database, publisher: Publisher) -> None:
+    def __init__(self, db: Database, publisher: Callable[[], Publisher]) -> None:
+        """`publisher` is asked for when first needed: the bus is connected after the service is wired."""
+        self._publisher = publisher
         self._replies = db["replies"]
         self._settled = db["settled"]
         self._writes = GroupCommit(self._replies)
         self._settlements = GroupCommit(self._settled)
-        self.owed = OwedEvents(self._replies, publisher, self._writes)
+
+    @cached_property
+    def owed(self) -> OwedEvents:
+        return OwedEvents(self._replies, self._publisher(), self._writes)
 
     async def hold(self, reply: Mapping[str, Any]) -> bool:
         new = await self._writes.insert(dict(reply))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC
 from typing import Any
 
 from services.reply_matching.domain.judged import Tracked
@@ -108,7 +107,7 @@ def _tracked(document: Mapping[str, Any], member: bool) -> Tracked:
         account_id=document["account_id"],
         recipients=tuple(document["recipients"]),
         subject_key=document["subject_key"],
-        sent_at=document["sent_at"].replace(tzinfo=UTC),
+        sent_at=document["sent_at"],
         message_ids=tuple(document["message_ids"]),
         member=member,
     )
