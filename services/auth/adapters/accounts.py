@@ -1,0 +1,142 @@
+"""Accounts in MongoDB: a change, its audit record and its owed event are one transaction, guarded by what was read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+
+from services.auth.adapters.documents import account_fields, audit_document, box_fields, read_account
+from services.auth.domain.account import Account, State
+from services.auth.domain.announcements import AccountEvent
+from services.auth.domain.audit import AuditRecord
+from services.auth.domain.sealing import SealedBox
+from services.runtime.failpoints import hit
+from services.runtime.mongo import Client, Database, Document, DuplicateKey, Session, with_transaction
+from services.runtime.owed import FIELD, OwedEvents, owe
+
+_ROTATION_PAGE = 200
+
+
+class MongoAccounts:
+    def __init__(self, client: Client, db: Database, owed: OwedEvents) -> None:
+        self._client = client
+        self._accounts = db["accounts"]
+        self._audit = db["audit"]
+        self._owed = owed
+
+    async def by_id(self, account_id: str) -> Account | None:
+        return _read(await self._accounts.find_one({"_id": account_id}))
+
+    async def of_team(self, team_id: str, account_id: str) -> Account | None:
+        return _read(await self._accounts.find_one({"_id": account_id, "team_id": team_id}))
+
+    async def of_mailbox(self, team_id: str, mailbox_key: str) -> Account | None:
+        return _read(await self._accounts.find_one({"team_id": team_id, "mailbox_key": mailbox_key}))
+
+    async def add(self, account: Account, audit: AuditRecord, event: AccountEvent) -> bool:
+        owed = owe(event)
+        document = {"_id": account.account_id, **account_fields(account), FIELD: [owed]}
+
+        async def write(session: Session) -> None:
+            await self._accounts.insert_one(dict(document), session=session)
+            await self._audit.insert_one(audit_document(audit), session=session)
+
+        try:
+            await with_transaction(self._client, write)
+        except DuplicateKey:
+            return False
+        await self._settle(account, owed)
+        return True
+
+    async def replace(
+        self, before: Account, after: Account, audit: AuditRecord, event: AccountEvent | None = None
+    ) -> bool:
+        owed = None if event is None else owe(event)
+        update: Document = {"$set": account_fields(after)}
+        if after.box is None:
+            update["$unset"] = {"box": ""}
+        if owed is not None:
+            update["$push"] = {FIELD: owed}
+
+        async def write(session: Session) -> bool:
+            written = await self._accounts.update_one(_as_read(before), update, session=session)
+            if written.matched_count:
+                await self._audit.insert_one(audit_document(audit), session=session)
+            return bool(written.matched_count)
+
+        if not await with_transaction(self._client, write):
+            return False
+        if owed is not None:
+            await self._settle(after, owed)
+        return True
+
+    async def page(self, team_id: str, after: str | None, limit: int, state: State | None) -> Sequence[Account]:
+        wanted: Document = {"team_id": team_id}
+        if after is not None:
+            wanted["_id"] = {"$gt": after}
+        if state is not None:
+            wanted["state"] = state.value
+        return [read_account(found) async for found in self._accounts.find(wanted).sort("_id", 1).limit(limit)]
+
+    async def all_teams(self, after: str | None, limit: int, account_ids: Collection[str]) -> Sequence[Account]:
+        ids: Document = {}
+        if account_ids:
+            ids["$in"] = list(account_ids)
+        if after is not None:
+            ids["$gt"] = after
+        wanted: Document = {"_id": ids} if ids else {}
+        return [read_account(found) async for found in self._accounts.find(wanted).sort("_id", 1).limit(limit)]
+
+    async def _settle(self, account: Account, owed: Document) -> None:
+        hit("auth.before_settle")
+        await self._owed.settle(account.account_id, [owed])
+
+
+class MongoBoxes:
+    """Every sealed box, for re-wrapping; needs neither the bus nor the audit log."""
+
+    def __init__(self, db: Database) -> None:
+        self._accounts = db["accounts"]
+
+    async def count_left(self, key_id: str) -> int:
+        return await self._accounts.count_documents(_left(key_id))
+
+    async def left(self, key_id: str) -> AsyncIterator[Account]:
+        # By pages of ids, so that a long rotation holds no cursor open and a lost connection costs one page.
+        after = ""
+        while True:
+            wanted = {**_left(key_id), "_id": {"$gt": after}}
+            page = [
+                read_account(found) async for found in self._accounts.find(wanted).sort("_id", 1).limit(_ROTATION_PAGE)
+            ]
+            for account in page:
+                yield account
+            if len(page) < _ROTATION_PAGE:
+                return
+            after = page[-1].account_id
+
+    async def rewrap(self, account: Account, box: SealedBox) -> bool:
+        assert account.box is not None
+        written = await self._accounts.update_one(
+            {"_id": account.account_id, "box.wrapped_key": account.box.wrapped_key}, {"$set": {"box": box_fields(box)}}
+        )
+        return bool(written.matched_count)
+
+
+def _left(key_id: str) -> Document:
+    return {"box": {"$exists": True}, "box.key_id": {"$ne": key_id}}
+
+
+def _as_read(account: Account) -> Document:
+    """Matches only while nothing has changed, not even the wrapping of its key."""
+    box = account.box
+    return {
+        "_id": account.account_id,
+        "team_id": account.team_id,
+        "revision": account.revision,
+        "changed_at": account.changed_at,
+        "box.wrapped_key": {"$exists": False} if box is None else box.wrapped_key,
+    }
+
+
+def _read(document: Document | None) -> Account | None:
+    return None if document is None else read_account(document)

@@ -1,0 +1,20 @@
+"""The audit log in MongoDB, read by pages; records are written with the changes they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.auth.adapters.documents import read_audit
+from services.auth.domain.audit import AuditRecord
+from services.runtime.mongo import Database, Document
+
+
+class MongoAuditLog:
+    def __init__(self, db: Database) -> None:
+        self._audit = db["audit"]
+
+    async def page(self, team_id: str, before: str | None, limit: int) -> Sequence[AuditRecord]:
+        wanted: Document = {"team_id": team_id}
+        if before is not None:
+            wanted["_id"] = {"$lt": before}
+        return [read_audit(found) async for found in self._audit.find(wanted).sort("_id", -1).limit(limit)]

@@ -1,0 +1,21 @@
+"""The indexes of this service's database, as plain data; made by the provisioning step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+INDEXES: dict[str, list[dict[str, Any]]] = {
+    "accounts": [
+        {"keys": [("team_id", 1), ("mailbox_key", 1)], "name": "mailbox", "unique": True},
+        {"keys": [("team_id", 1), ("_id", 1)], "name": "team"},
+        {"keys": [("box.key_id", 1), ("_id", 1)], "name": "ring_key", "sparse": True},
+        {"keys": [("owed.at", 1)], "name": "owed", "sparse": True},
+    ],
+    "api_keys": [
+        {"keys": [("key_hash", 1)], "name": "hash", "unique": True},
+        {"keys": [("team_id", 1), ("_id", 1)], "name": "team"},
+        # A key past its overlap opens nothing; a month later its row is of no use to anybody either.
+        {"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 30 * 86400},
+    ],
+    "audit": [{"keys": [("team_id", 1), ("_id", -1)], "name": "team"}],
+}

@@ -1,0 +1,158 @@
+"""Connecting, reconnecting, renaming and disconnecting a mailbox: proved first, saved in one write, announced once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.auth.domain import account as states
+from services.auth.domain import audit
+from services.auth.domain.account import Account, ProvedMailbox
+from services.auth.domain.addresses import same_mailbox_key
+from services.auth.domain.announcements import announcement
+from services.auth.domain.audit import Action, Actor
+from services.auth.domain.connect_request import Candidate, ConnectRequest, read_display_name, read_request
+from services.auth.domain.proving import refusal_of
+from services.auth.domain.refusals import Conflict, Invalid, NotProved, no_such_account
+from services.auth.domain.sealing import Owner, seal
+from services.auth.ports import Accounts, KeyRings, Provers
+from services.providers.errors import ProviderError
+
+_TRIES = 8
+"""How often a decision is made anew because somebody else changed the account meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """On whose behalf: the team comes from the API key alone."""
+
+    team_id: str
+    actor: Actor
+    correlation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    accounts: Accounts
+    rings: KeyRings
+    provers: Provers
+    offered: tuple[str, ...]
+    now: Callable[[], datetime]
+    at_once: asyncio.Semaphore
+    """Bounds the logins under way: each may wait a minute for a server that somebody named."""
+    within: float
+    """Seconds for one proof of both logins."""
+
+    async def connect(self, who: Who, request: ConnectRequest) -> tuple[Account, bool]:
+        """The account, and whether it is a new one. The same mailbox again revives the account it had."""
+        candidate = read_request(request, self.offered)
+        mailbox = await self._prove(candidate)
+        for _ in range(_TRIES):
+            existing = await self.accounts.of_mailbox(who.team_id, same_mailbox_key(mailbox.address))
+            if existing is None:
+                created = self._new(who, mailbox, candidate)
+                if await self._add(who, created):
+                    return created, True
+            elif (renewed := await self._renewed(who, existing, mailbox, candidate)) is not None:
+                return renewed, False
+        raise _contended()
+
+    async def reconnect(self, who: Who, account_id: str, request: ConnectRequest) -> Account:
+        """New settings and secret for the same mailbox; another one is refused, whatever its login."""
+        existing = await self._existing(who, account_id)
+        candidate = read_request(request, self.offered)
+        if same_mailbox_key(candidate.address) != existing.mailbox_key:
+            raise Invalid(
+                "address",
+                "This account belongs to another mailbox.",
+                "Give the account's own address, or connect the other mailbox as an account of its own.",
+            )
+        mailbox = await self._prove(candidate)
+        for _ in range(_TRIES):
+            if (account := await self._renewed(who, existing, mailbox, candidate)) is not None:
+                return account
+            existing = await self._existing(who, account_id)
+        raise _contended()
+
+    async def rename(self, who: Who, account_id: str, display_name: str) -> Account:
+        name = read_display_name(display_name)
+        for _ in range(_TRIES):
+            existing = await self._existing(who, account_id)
+            if existing.display_name == name:
+                return existing
+            renamed = states.rename(existing, name, self.now())
+            if await self.accounts.replace(existing, renamed, self._audit(who, renamed, Action.ACCOUNT_RENAMED)):
+                return renamed
+        raise _contended()
+
+    async def disconnect(self, who: Who, account_id: str) -> None:
+        """Destroys the account's key and secret. Once more is no error."""
+        for _ in range(_TRIES):
+            existing = await self._existing(who, account_id)
+            gone = states.disconnect(existing, self.now())
+            if gone is None:
+                return
+            note = self._audit(who, gone, Action.ACCOUNT_DISCONNECTED)
+            if await self.accounts.replace(existing, gone, note, announcement(gone, who.correlation_id)):
+                return
+        raise _contended()
+
+    async def _existing(self, who: Who, account_id: str) -> Account:
+        existing = await self.accounts.of_team(who.team_id, account_id)
+        if existing is None:
+            raise no_such_account()
+        return existing
+
+    async def _prove(self, candidate: Candidate) -> ProvedMailbox:
+        try:
+            async with asyncio.timeout(self.within), self.at_once:
+                proof = await self.provers(candidate.client).prove(
+                    candidate.address, candidate.settings, candidate.secret
+                )
+        except ProviderError as error:
+            raise refusal_of(error, candidate.form) from error
+        except TimeoutError:
+            raise NotProved(
+                "timeout", "The mail servers did not answer in time.", remedy="Try again in a minute.", again=True
+            ) from None
+        if same_mailbox_key(proof.address) != same_mailbox_key(candidate.address):
+            raise NotProved(
+                "other_mailbox",
+                "The login works, but it opens another mailbox than the one asked for.",
+                remedy="Give that mailbox's own address, or sign in to the mailbox asked for.",
+                field="address",
+            )
+        return ProvedMailbox(
+            candidate.client, candidate.address, candidate.display_name, proof.settings, proof.abilities
+        )
+
+    def _new(self, who: Who, mailbox: ProvedMailbox, candidate: Candidate) -> Account:
+        account_id = states.new_account_id()
+        box = seal(self.rings.ring(), Owner(who.team_id, account_id), candidate.sealable())
+        return states.connect(account_id, who.team_id, mailbox, box, self.now())
+
+    async def _add(self, who: Who, account: Account) -> bool:
+        note = self._audit(who, account, Action.ACCOUNT_CONNECTED)
+        return await self.accounts.add(account, note, announcement(account, who.correlation_id))
+
+    async def _renewed(
+        self, who: Who, existing: Account, mailbox: ProvedMailbox, candidate: Candidate
+    ) -> Account | None:
+        box = seal(self.rings.ring(), existing.owner, candidate.sealable())
+        account = states.reconnect(existing, mailbox, box, self.now())
+        note = self._audit(who, account, Action.ACCOUNT_RECONNECTED)
+        if await self.accounts.replace(existing, account, note, announcement(account, who.correlation_id)):
+            return account
+        return None
+
+    def _audit(self, who: Who, account: Account, action: Action) -> audit.AuditRecord:
+        details = {"client": account.client, "address": account.address}
+        return audit.record(who.team_id, who.actor, action, account.account_id, account.changed_at, details)
+
+
+def _contended() -> Conflict:
+    return Conflict(
+        "changed_meanwhile", "Somebody else keeps changing this account.", remedy="Look at the account, then try again."
+    )

@@ -1,0 +1,101 @@
+"""What a person must hand in to connect each e-mail client, as data: the secrets' names, and what can be filled in.
+
+A client that is absent here is connected some other way (an OAuth redirect, an admin's set-up)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.auth.domain.refusals import Invalid
+
+LONGEST_SECRET = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    secrets: tuple[str, ...]
+    """Each must be given, or `shorthand` for all of them."""
+    shorthand: str | None = None
+    servers: tuple[str, ...] = ()
+    """The parts of `settings` that each name one server."""
+    complete: Callable[[str, Mapping[str, Any]], dict[str, Any]] = lambda address, settings: dict(settings)
+
+
+_PORT_SECURITY = {465: "tls", 993: "tls", 25: "starttls", 587: "starttls", 143: "starttls"}
+"""RFC 8314's and the registered ports' own habit."""
+
+
+def _complete_smtp_imap(address: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The user name is the address and the protection is the port's, unless said otherwise."""
+    completed = dict(settings)
+    for name in ("smtp", "imap"):
+        server = settings.get(name)
+        if not isinstance(server, Mapping):
+            raise Invalid(
+                f"settings.{name}",
+                f"The {name.upper()} server is missing.",
+                f"Give `settings.{name}` with host and port.",
+            )
+        server = {key: value for key, value in server.items() if value is not None}
+        server.setdefault("username", address)
+        if server.get("port") in _PORT_SECURITY:
+            server.setdefault("security", _PORT_SECURITY[server["port"]])
+        completed[name] = server
+    return completed
+
+
+FORMS: dict[str, Form] = {
+    "smtp_imap": Form(
+        secrets=("smtp_password", "imap_password"),
+        shorthand="password",
+        servers=("smtp", "imap"),
+        complete=_complete_smtp_imap,
+    ),
+    "memory": Form(secrets=("password",)),
+}
+
+
+def form_of(client: str, offered: tuple[str, ...]) -> Form:
+    """Raises `Invalid` where this client is not offered, or is not connected by handing in a form."""
+    if client not in offered:
+        raise Invalid(
+            "client", f"The e-mail client {client!r} is not offered here.", f"Choose from: {', '.join(offered)}."
+        )
+    try:
+        return FORMS[client]
+    except KeyError:
+        raise Invalid(
+            "client",
+            f"The e-mail client {client!r} is not connected with a password.",
+            "Ask for a link to the connect page and open it.",
+        ) from None
+
+
+def read_secret(form: Form, given: Mapping[str, str]) -> dict[str, str]:
+    """Every secret the client needs, by its own name. Raises `Invalid` naming the missing or unknown one."""
+    known = {*form.secrets, form.shorthand} - {None}
+    for name in given:
+        if name not in known:
+            raise Invalid(
+                "secret", "There is a secret of an unknown name.", f"Use: {', '.join(sorted(map(str, known)))}."
+            )
+    secret: dict[str, str] = {}
+    for name in form.secrets:
+        value = given.get(name, given.get(form.shorthand, "") if form.shorthand else "")
+        _require_sendable(f"secret.{name}", value)
+        secret[name] = value
+    return secret
+
+
+def _require_sendable(field: str, value: str) -> None:
+    if not value:
+        raise Invalid(field, "The password is missing.", f"Give `{field}`, or `secret.password` for both servers.")
+    if len(value) > LONGEST_SECRET:
+        raise Invalid(
+            field, f"The password is longer than {LONGEST_SECRET} characters.", "Give the mailbox's password."
+        )
+    # It travels in commands of line protocols, where one of these would start a second command.
+    if any(character in value for character in "\r\n\0"):
+        raise Invalid(field, "The password holds a line break.", "Paste the password without the line break.")

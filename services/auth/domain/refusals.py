@@ -1,0 +1,64 @@
+"""What auth refuses, each with the words for it: the field at fault, why, and what the person can do.
+
+Refused
+├── Invalid         a field of the request is wrong
+├── NotFound        unknown, or another team's: the answer is the same
+├── Conflict        true in itself, but not with what is there
+└── NotProved       the mail servers did not let us in; `again` says whether trying later can help
+"""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """`code`: a stable slug; `detail`: the cause as a sentence; `remedy`: what to do; `field`: dotted path or empty."""
+
+    def __init__(self, code: str, detail: str, *, remedy: str = "", field: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.remedy = remedy
+        self.field = field
+
+
+class Invalid(Refused):
+    def __init__(self, field: str, detail: str, remedy: str) -> None:
+        super().__init__("invalid_field", detail, remedy=remedy, field=field)
+
+
+class NotFound(Refused):
+    pass
+
+
+class Conflict(Refused):
+    pass
+
+
+class NotProved(Refused):
+    """`server_code` and `server_words` are the mail server's own."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        remedy: str = "",
+        field: str = "",
+        server_code: str = "",
+        server_words: str = "",
+        again: bool = False,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(code, detail, remedy=remedy, field=field)
+        self.server_code = server_code
+        self.server_words = server_words
+        self.again = again
+        self.retry_after = retry_after
+
+
+def no_such_account() -> NotFound:
+    return NotFound("unknown_account", "This team has no such account.", remedy="List the accounts to see their ids.")
+
+
+def no_such_key() -> NotFound:
+    return NotFound("unknown_api_key", "This team has no such API key.", remedy="List the API keys to see their ids.")

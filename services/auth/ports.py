@@ -1,0 +1,105 @@
+"""What auth needs of the world, as small Protocols beside their user."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.auth.domain.account import Account, State
+from services.auth.domain.announcements import AccountEvent
+from services.auth.domain.api_key import ApiKey
+from services.auth.domain.audit import AuditRecord
+from services.auth.domain.key_ring import KeyRing
+from services.auth.domain.sealing import SealedBox
+from services.providers.protocols import Connect
+
+
+class KeyRings(Protocol):
+    """Where the key ring lives."""
+
+    def ring(self) -> KeyRing:
+        """The ring as it is now: an operator may change it while the service runs."""
+        ...
+
+
+class Provers(Protocol):
+    """How each e-mail client proves a mailbox."""
+
+    def __call__(self, client: str) -> Connect: ...
+
+
+class Accounts(Protocol):
+    """The mailboxes of all teams. A change, its audit record and its owed event are one write."""
+
+    async def by_id(self, account_id: str) -> Account | None:
+        """For other services alone: a person's request goes by `of_team`."""
+        ...
+
+    async def of_team(self, team_id: str, account_id: str) -> Account | None: ...
+
+    async def of_mailbox(self, team_id: str, mailbox_key: str) -> Account | None: ...
+
+    async def add(self, account: Account, audit: AuditRecord, event: AccountEvent) -> bool:
+        """False where the team has an account of this mailbox already."""
+        ...
+
+    async def replace(
+        self, before: Account, after: Account, audit: AuditRecord, event: AccountEvent | None = None
+    ) -> bool:
+        """False where the account is no longer as `before`: read it again and decide anew."""
+        ...
+
+    async def page(self, team_id: str, after: str | None, limit: int, state: State | None) -> Sequence[Account]:
+        """By account id."""
+        ...
+
+    async def all_teams(self, after: str | None, limit: int, account_ids: Collection[str]) -> Sequence[Account]:
+        """By account id, for other services alone; only `account_ids` where there are some."""
+        ...
+
+
+class Boxes(Protocol):
+    """Every sealed box, for re-wrapping."""
+
+    async def count_left(self, key_id: str) -> int:
+        """How many are not wrapped by `key_id`."""
+        ...
+
+    def left(self, key_id: str) -> AsyncIterator[Account]:
+        """Those accounts, each at most once."""
+        ...
+
+    async def rewrap(self, account: Account, box: SealedBox) -> bool:
+        """False where the account's box is no longer the one in `account`."""
+        ...
+
+
+class ApiKeys(Protocol):
+    """Keys as hashes. A change and its audit record are one write."""
+
+    async def by_hash(self, key_hash: str) -> ApiKey | None: ...
+
+    async def of_team(self, team_id: str, key_id: str) -> ApiKey | None: ...
+
+    async def page(self, team_id: str, after: str | None, limit: int) -> Sequence[ApiKey]:
+        """By key id."""
+        ...
+
+    async def add(self, key: ApiKey, audit: AuditRecord) -> None: ...
+
+    async def succeed(self, old: ApiKey, successor: ApiKey, audit: AuditRecord) -> bool:
+        """False where the old key is gone or already has a successor."""
+        ...
+
+    async def delete(self, key: ApiKey, audit: AuditRecord) -> bool:
+        """False where it is gone already."""
+        ...
+
+    async def note_use(self, key: ApiKey, at: datetime) -> None: ...
+
+
+class AuditLog(Protocol):
+    async def page(self, team_id: str, before: str | None, limit: int) -> Sequence[AuditRecord]:
+        """The newest first."""
+        ...
