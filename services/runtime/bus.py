@@ -1,0 +1,121 @@
+"""The connection to NATS: one per process, shared by FastStream's consumers, requests and the publisher."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import nats.errors
+from faststream.nats import NatsBroker
+from faststream.nats.security import NatsCredentials, NatsSecurity, NatsUserPassword
+from nats.js import JetStreamContext
+
+from services.runtime import metrics
+from services.runtime.acknowledge import Acknowledge
+from services.runtime.logging import get_logger
+from services.runtime.settings import RuntimeSettings
+
+_log = get_logger(__name__)
+_FETCH_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+Fetch = Callable[..., Awaitable[list[Any]]]
+
+
+def open_broker(
+    settings: RuntimeSettings, acknowledge: Acknowledge, closed: Callable[[], Awaitable[None]]
+) -> NatsBroker:
+    """Not connected yet. `closed` is awaited when the client gives up for good (credentials refused)."""
+    return NatsBroker(
+        [url.strip() for url in settings.nats_url.split(",")],
+        name=f"replywire-{settings.service}-{settings.instance_id}",
+        security=_security(settings),
+        inbox_prefix=settings.inbox_prefix,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        connect_timeout=5,
+        ping_interval=10,
+        max_outstanding_pings=2,
+        pending_size=8 * 2**20,
+        graceful_timeout=settings.graceful_timeout,
+        apply_types=False,
+        middlewares=[acknowledge],
+        logger=logging.getLogger("faststream"),
+        error_cb=_on_error,
+        disconnected_cb=_on_disconnect,
+        reconnected_cb=_on_reconnect,
+        closed_cb=closed,
+    )
+
+
+def _security(settings: RuntimeSettings) -> NatsSecurity | None:
+    context = ssl.create_default_context(cafile=settings.nats_ca_file) if settings.nats_ca_file else None
+    if settings.nats_creds is not None:
+        return NatsCredentials(str(settings.nats_creds), ssl_context=context)
+    if settings.nats_user is not None:
+        return NatsUserPassword(settings.nats_user, settings.nats_password or "", ssl_context=context)
+    return None if context is None else NatsSecurity(ssl_context=context)
+
+
+async def connect(broker: NatsBroker) -> None:
+    """Tries for ever: an order of starting is nobody's duty."""
+    pause = 0.2
+    while True:
+        try:
+            await broker.connect()
+            return
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            _log.warning("NATS is not reachable, trying again", error=error, pause=pause)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 5.0)
+
+
+def jetstream(broker: NatsBroker) -> JetStreamContext:
+    return broker.config.broker_config.connection_state.connection.jetstream(timeout=5)
+
+
+def watch_pulls(broker: NatsBroker) -> None:
+    """A pull the server refuses (a consumer deleted, a store wiped) is asked again with growing pauses and counted.
+
+    FastStream would ask again at once, for ever, and say so once at most."""
+    for subscriber in broker.subscribers:
+        pull: Any = getattr(subscriber, "subscription", None)
+        if pull is not None and hasattr(pull, "fetch"):
+            pull.fetch = _patient(pull.fetch, pull._consumer)
+
+
+def _patient(fetch: Fetch, consumer: str) -> Fetch:
+    refused = 0
+
+    async def patient(batch: int, timeout: float) -> list[Any]:
+        nonlocal refused
+        try:
+            messages = await fetch(batch=batch, timeout=timeout)
+        except nats.errors.TimeoutError:
+            messages = []
+        except nats.errors.Error as error:
+            metrics.FETCH_ERRORS.labels(consumer).inc()
+            pause = _FETCH_PAUSES[min(refused, len(_FETCH_PAUSES) - 1)]
+            if refused == 0:
+                _log.error("consumer cannot pull, trying again", consumer=consumer, error=error)
+            refused += 1
+            await asyncio.sleep(pause)
+            return []
+        refused = 0
+        return messages
+
+    return patient
+
+
+async def _on_error(error: Exception) -> None:
+    _log.warning("NATS says", error=error)
+
+
+async def _on_disconnect() -> None:
+    _log.warning("NATS connection lost")
+
+
+async def _on_reconnect() -> None:
+    _log.info("NATS connection is back")

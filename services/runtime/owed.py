@@ -1,0 +1,97 @@
+"""Events that a write has caused and the bus has not yet acknowledged: kept in the very document of that write.
+
+So state and event cannot part. `settle` publishes and takes them off; whatever is left after a crash, `sweep` publishes
+again under the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from replywire_contracts.catalogue import event_type
+from replywire_contracts.event import Event
+
+from services.runtime import metrics, tracing
+from services.runtime.failpoints import hit
+from services.runtime.group_commit import GroupCommit
+from services.runtime.logging import get_logger
+from services.runtime.mongo import Collection, Document
+from services.runtime.outcomes import Outage, Refused
+from services.runtime.publisher import Publisher
+
+FIELD = "owed"
+INDEX: Document = {"keys": [("owed.at", 1)], "sparse": True}
+"""Every collection with owed events needs this index."""
+
+_PAGE = 200
+_log = get_logger(__name__)
+
+
+def owe(event: Event) -> Document:
+    """The element to put into (or `$push` to) the document's `owed`, in the same write that causes the event."""
+    element: Document = {"id": event.id, "kind": event.kind(), "payload": event.encode(), "at": datetime.now(UTC)}
+    trace = tracing.outgoing()
+    if trace:
+        element["trace"] = trace
+    return element
+
+
+class OwedEvents:
+    def __init__(self, collection: Collection, publisher: Publisher, group_commit: GroupCommit | None = None) -> None:
+        self._collection = collection
+        self._publisher = publisher
+        self._group_commit = group_commit
+
+    async def settle(self, document_id: Any, owed: Sequence[Document]) -> bool:
+        """Publish them in order and take them off. False where the bus or the database is away: the sweeper's turn."""
+        if not owed:
+            return True
+        published = []
+        hit("owed.before_publish")
+        try:
+            for element in owed:
+                await self._publish(element)
+                published.append(element["id"])
+        except Outage as outage:
+            _log.info("owed event left to the sweeper", event_id=owed[len(published)]["id"], error=str(outage))
+        if not published:
+            return False
+        hit("owed.after_publish")
+        await self._take_off(document_id, published)
+        return len(published) == len(owed)
+
+    async def _publish(self, element: Document) -> None:
+        event = event_type(element["kind"]).decode(element["payload"])
+        try:
+            await self._publisher.publish(event, trace=element.get("trace", {}))
+        except Refused as refused:
+            # Kept, it would be tried for ever: its document is the record, and this line the notice.
+            _log.error("owed event refused by the bus", event_id=event.id, kind=event.kind(), error=str(refused))
+
+    async def _take_off(self, document_id: Any, ids: Sequence[str]) -> None:
+        update: Document = {"$pull": {FIELD: {"id": {"$in": list(ids)}}}}
+        if self._group_commit is None:
+            await self._collection.update_one({"_id": document_id}, update)
+        else:
+            await self._group_commit.update({"_id": document_id}, update)
+
+    async def sweep(self, older_than: timedelta = timedelta(seconds=5)) -> int:
+        """Publish what is still owed since before `older_than`: how many documents were cleared."""
+        before = datetime.now(UTC) - older_than
+        cleared = 0
+        async for document in self._collection.find({"owed.at": {"$lt": before}}, {FIELD: 1}).limit(_PAGE):
+            due = [element for element in document[FIELD] if element["at"] < before]
+            if not await self.settle(document["_id"], due):
+                break
+            cleared += 1
+            metrics.SWEPT.labels(self._collection.name).inc(len(due))
+        return cleared
+
+    async def run_sweeper(self, every: timedelta = timedelta(seconds=5)) -> None:
+        """For ever; give it to `app.task`. Goes on at once while there is a full page."""
+        while True:
+            if await self.sweep() < _PAGE:
+                await asyncio.sleep(every.total_seconds())

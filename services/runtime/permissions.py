@@ -1,0 +1,168 @@
+"""What each user of the bus may publish and read, derived from the catalogue: its own subjects and nothing else. Pure.
+
+Replies go to a private inbox per user, so that nobody reads another's answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from replywire_contracts.catalogue import EVENTS, stream_of
+from replywire_contracts.event import Request
+from replywire_contracts.streams import (
+    ADVISORIES,
+    BODIES,
+    CONSUMERS,
+    DEAD_LETTERS,
+    Consumer,
+    Stream,
+)
+from replywire_contracts.v1 import rpc
+
+SERVICES = ("auth", "send", "inbox_sync", "reply_matching")
+PRODUCT = "product"
+PROVISION = "provision"
+USERS = (*SERVICES, PRODUCT, PROVISION)
+
+ASKERS: Mapping[type[Request], tuple[str, ...]] = {
+    rpc.LeaseCredentials: ("send", "inbox_sync"),
+    rpc.ReportRejected: ("send", "inbox_sync"),
+    rpc.ListAccounts: ("send", "inbox_sync"),
+    rpc.VerifyKey: SERVICES,
+    rpc.Register: ("send",),
+    rpc.AddIdentities: ("send",),
+    rpc.Judge: ("inbox_sync",),
+    rpc.ConfirmHeld: ("inbox_sync",),
+    rpc.EngineOpenAccount: ("auth",),
+    rpc.EngineSend: ("send",),
+    rpc.EngineCalendar: ("auth",),
+}
+"""Who may ask what. A request of the catalogue that is missing here can be asked by nobody."""
+
+MAX_DELIVERIES = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Subjects a user may publish to and read; both are allow lists."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    allow_responses: bool = False
+    """It may answer, once, whoever asked it."""
+
+
+def consumers_of(service: str) -> tuple[Consumer, ...]:
+    """The service's consumers, and the one that tells it what the server gave up delivering to them."""
+    own = tuple(consumer for consumer in CONSUMERS if consumer.service == service)
+    return (*own, advisories_of(service)) if own else ()
+
+
+def advisories_of(service: str) -> Consumer:
+    watched = (c for c in CONSUMERS if c.service == service)
+    return Consumer(
+        durable=f"{service}-advisories",
+        stream=ADVISORIES,
+        subjects=tuple(f"{MAX_DELIVERIES}.{c.stream.name}.{c.durable}" for c in watched),
+        service=service,
+        max_deliver=1000,
+    )
+
+
+def published_streams(user: str) -> tuple[str, ...]:
+    """The streams this user's events are kept in."""
+    own = {stream_of(event).name for event in EVENTS if user == event.OWNER}
+    return tuple(sorted(own | ({DEAD_LETTERS.name} if user in SERVICES else set())))
+
+
+def rights(user: str, team: str = "*") -> Rights:
+    """Of a service, of `product` (which may be cut to one team), or of `provision`."""
+    if user == PRODUCT:
+        return _product(team)
+    if user == PROVISION:
+        return Rights(publish=("$JS.API.>",), subscribe=(f"_INBOX_{PROVISION}.>",))
+    if user not in SERVICES:
+        raise LookupError(f"the bus has no user {user!r}; it has {', '.join(USERS)}")
+    events = [f"{event.kind()}.*" for event in EVENTS if user == event.OWNER]
+    asked = [request.SUBJECT for request, askers in ASKERS.items() if user in askers]
+    answered = [request.SUBJECT for request in ASKERS if request.SUBJECT.split(".")[2] == user]
+    consumers = consumers_of(user)
+    swept = {consumer.stream.name for consumer in consumers if consumer.stream is not ADVISORIES}
+    return Rights(
+        publish=_sorted(
+            events,
+            asked,
+            [f"dead.v1.{user}.>", "$JS.API.INFO"],
+            [f"$JS.API.STREAM.INFO.{name}" for name in published_streams(user)],
+            *(_pull(consumer.stream, consumer.durable) for consumer in consumers),
+            *((f"$JS.API.STREAM.MSG.GET.{name}", f"$JS.API.STREAM.MSG.DELETE.{name}") for name in swept),
+            _object_store(BODIES.name),
+        ),
+        subscribe=_sorted(answered, [f"_INBOX_{user}.>"]),
+        allow_responses=bool(answered),
+    )
+
+
+def _product(team: str) -> Rights:
+    """Publishes what is to be sent, reads what became of it by consumers of its own making."""
+    asked = [f"{event.kind()}.{team}" for event in EVENTS if event.OWNER == PRODUCT]
+    told = {stream_of(event).name: stream_of(event) for event in EVENTS if event.OWNER in SERVICES}
+    read = [stream for stream in told.values() if stream.retention == "limits"]
+    api: list[str] = ["$JS.API.INFO"]
+    for stream in read:
+        created = f"$JS.API.CONSUMER.CREATE.{stream.name}"
+        if team == "*":
+            api += [f"{created}.>", f"$JS.API.CONSUMER.DURABLE.CREATE.{stream.name}.*"]
+        else:  # the filter is part of the subject: consumers of another team's events cannot be made
+            api += [f"{created}.*.{subject[:-1]}{team}" for subject in stream.subjects]
+        api += [f"$JS.API.CONSUMER.DELETE.{stream.name}.*", f"$JS.API.STREAM.INFO.{stream.name}"]
+        api += _pull(stream, "*")
+    return Rights(
+        publish=_sorted(asked, api, _object_store(BODIES.name)),
+        subscribe=(f"_INBOX_{PRODUCT}.>", "_INBOX.>"),  # the second is every NATS client's default
+    )
+
+
+def _pull(stream: Stream, durable: str) -> tuple[str, ...]:
+    return (
+        f"$JS.API.CONSUMER.INFO.{stream.name}.{durable}",
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream.name}.{durable}",
+        f"$JS.ACK.{stream.name}.{durable}.>",
+        f"$JS.ACK.*.*.{stream.name}.{durable}.>",  # the longer form, with domain and account
+    )
+
+
+def _object_store(bucket: str) -> tuple[str, ...]:
+    stream = f"OBJ_{bucket}"
+    return (
+        f"$O.{bucket}.>",
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.STREAM.MSG.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"$JS.API.DIRECT.GET.{stream}",
+        f"$JS.API.STREAM.PURGE.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.>",
+        f"$JS.API.CONSUMER.DELETE.{stream}.*",
+        f"$JS.FC.{stream}.>",
+    )
+
+
+def _sorted(*groups: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({subject for group in groups for subject in group}))
+
+
+def render_users(passwords: Mapping[str, str]) -> str:
+    """The `authorization` block of a nats-server's configuration, for the users that have a password here."""
+    lines = ["authorization {", "  users = ["]
+    for user, password in passwords.items():
+        given = rights(user)
+        responses = ", allow_responses: { max: 1, expires: 60s }" if given.allow_responses else ""
+        lines.append(
+            f"    {{ user: {json.dumps(user)}, password: {json.dumps(password)}, permissions: {{ "
+            f"publish: {{ allow: {json.dumps(list(given.publish))} }}, "
+            f"subscribe: {{ allow: {json.dumps(list(given.subscribe))} }}{responses} }} }}"
+        )
+    return "\n".join([*lines, "  ]", "}", ""])
