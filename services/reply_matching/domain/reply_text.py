@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.reply_matching.domain.html_lines import html_to_lines
 from services.reply_matching.domain.lines import Line, text_to_lines
+from services.reply_matching.domain.mime_reading import Mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,14 @@ def split_reply(lines: list[Line]) -> ReplyText:
     quoted = [line.text for line in lines if line.depth]
     signature = [line.text for line in lines if not line.depth and line.signature]
     return ReplyText("\n".join(kept).strip(), "\n".join(quoted).strip(), "\n".join(signature).strip())
+
+
+def new_text_of(mail: Mail) -> ReplyText:
+    """The reply's text from a whole message: its text part, or its HTML where it has nothing else."""
+    text = html = None
+    for part in mail.text_parts:
+        if part.type.name == "text/plain" and text is None:
+            text = part.text()
+        elif part.type.name == "text/html" and html is None:
+            html = part.text()
+    return new_text(text, html)

@@ -1,0 +1,124 @@
+"""The signs that a message without RFC 3464 is a bounce or a delay notice, each weighed; one alone never decides."""
+
+from __future__ import annotations
+
+import re
+
+from services.reply_matching.domain.addresses import address_of
+from services.reply_matching.domain.headers import Headers
+from services.reply_matching.domain.judged import Evidence
+from services.reply_matching.domain.reasons import plain
+from services.reply_matching.domain.status_codes import reply_in, status_in
+
+_ROBOT = re.compile(
+    r"mailer[-_.]?daemon|post[-_]?master|mdaemon|mail[-_. ]?delivery|delivery[-_. ]?(?:sub)?system|mail[-_. ]?(?:sub)?system|"
+    r"microsoftexchange\w*|system[-_. ]administrator|bounces?|no-?reply|do-?not-?reply|mail[-_.]?admin|internet mail|"
+    r"system attendant|undeliver|smtp",
+)
+SUBJECT = re.compile(
+    r"undeliver|undelivr|delivery (?:status|failure|failed|error|report|problem|notif|delay|incomplete|has failed|unsuccessful)|"
+    r"deliver(?:y)? fail|fail(?:ure|ed) (?:notice|delivery|mail|deliver|message)|returned mail|returned to sender|return to sender|"
+    r"returning (?:message|mail|to)|mail (?:delivery|system error|failure|error|failed|status|could|undeliver)|could ?n(?:o|')t "
+    r"(?:be )?(?:deliver|send)|error sending|sending your mail|not deliver|message (?:status|delivery|could|not|undeliver)|"
+    r"permanent (?:error|fail)|non[- ]?deliver|nondeliver|bounce|delivery.{0,20} (?:failure|fail|delayed)|rejected (?:message|mail)|"
+    r"message (?:was )?rejected|unable to deliver|user unknown|unknown user|unknown address|warning.{0,40} (?:not|mail|deliver|"
+    r"send|delay)|(?:mail|message|delivery) (?:has been )?delayed|delayed (?:mail|delivery|message)|failure$|"
+    r"unzustellbar|nicht zustellbar|zustellung|unzustellbarkeit|fehler(?:haft)?e? (?:bei|zust|nachricht)|rückläufer|"
+    r"non (?:remis|distribu|livr|deliv|recapit)|échec|echec|impossible de (?:remettre|distribuer)|"
+    r"no (?:se )?(?:pudo|puede|entreg|ha podido)|no entregad|error (?:de|en la) entrega|devuelto|"
+    r"não (?:entreg|foi possível|pode)|falha (?:na|de) entrega|devolvid|impossibile (?:recapitare|consegnare)|mancat[ao] (?:consegna|recapito)|"
+    r"onbestelbaar|niet (?:afgeleverd|bezorgd|leverbaar)|aflever|niedostarcz|nie (?:można|mozna|dostarcz|doręcz)|zwrot|"
+    r"(?:går inte|kan inte|kunde inte) (?:att )?lever|obeställbar|olever|ulevererbar|kan ikke (?:leveres|afleveres|levere)|"
+    r"kunne ikke (?:leveres|afleveres)|uleverb|не доставлен|недостав|配信|配送|未达|退信|無法|系统退信|送信できません|エラー|届け"
+)
+_FAILURE = re.compile(
+    r"(?:could|can|was|were|has|have|did|been|is|are|may)(?: ?not|n't)(?: be| been| reach)?(?: able to)? ?(?:be )?(?:deliver|reach|sent|send|"
+    r"relayed|process)|cannot (?:be )?(?:deliver|send)|(?:unable|not able|trouble|wasn't able|failed|impossible|problem|error|difficult\w{1,5}|"
+    r"attempting|trying)(?: occurred)?(?: while)?(?: in| when)? ?(?:attempting |trying )?(?:to )?(?:send|deliver|reach|relay|forward)|deliver\w{0,3}.{0,80}"
+    r"(?:fail|unsuccess|error|aborted|impossible|problem|reject|refus|delay|not possible|been suspended)|undeliver|non-?deliver|"
+    r"permanent(?:ly)? (?:error|fail|fatal)|fatal error|returned (?:to (?:the )?sender|mail|message|below)|returning (?:message|mail) to|"
+    r"did not reach|following (?:address|recipient|user|destination)\w{0,3}.{0,40}(?:fail|reject|problem|error|invalid|unknown|were)|"
+    r"failed (?:recipient|address|to deliver)|giving up|given up|has been (?:rejected|delayed|returned|bounced)|message (?:was )?(?:rejected|refused|"
+    r"bounced)|rejected your message|(?:message|mail).{0,60} not (?:been )?(?:delivered|accepted|sent|yet)|no such user|user unknown|unknown user|"
+    r"invalid (?:user |recipient )?address|exceeds allowed size|returned mail|delivery status notification|reason for (?:return|failure)|"
+    r"mailbox.{0,20} (?:full|unavailable|does not exist)|over quota|address rejected|failure reasons?|undelivered|rejected by|"
+    r"may not exist|delivered? for the last|not listed in|"
+    r"konnte.{0,60} nicht.{0,40}(?:zugestellt|gesendet|übermittelt|erreicht)|nicht (?:zugestellt|zustellbar)|unzustellbar|fehlgeschlagen|"
+    r"n'a(?:i)? (?:pas |pu ).{0,30}(?:être )?(?:remis|livré|distribu|délivré|envoy)|échec|impossible de (?:remettre|livrer|distribuer)|non remis|"
+    r"no (?:se )?(?:pudo|ha podido|puede|se ha).{0,40}entreg|no (?:ha sido |fue )?entregad|error.{0,20} entrega|"
+    r"não (?:pôde|foi|pode|p[oô]de ser).{0,40}entreg|falha.{0,20} entrega|impossibile (?:recapitare|consegnare|inviare)|non (?:è stato |)?(?:possibile )?"
+    r"(?:recapitat|consegn)|niet (?:worden )?(?:afgeleverd|bezorgd|besteld)|nie (?:można|mozna|udało|został).{0,40}(?:dostarcz|doręcz|wysła)|"
+    r"niedostarcz|(?:kunde|kan|gick) inte.{0,30}(?:lever|skick)|kunne ikke.{0,30}(?:lever|aflever|send)|ikke (?:leveret|afleveret)|"
+    r"не (?:может быть |было |удалось )?доставлен|配信(?:でき|され|不能|エラー)|送信(?:でき|され)|届(?:け|き)(?:られ)?(?:ません|ない)|返送|宛先.{0,20}(?:不明|存在)|无法(?:投递|送达)|"
+    r"退信|被退回|전송(?:되지| 실패)"
+)
+_DELAYED = re.compile(
+    r"(?:has been|is being|been|was|is|message|mail|delivery|deliver\w{0,4}) delay|delayed|not yet (?:been )?deliver|still (?:try|in the queue|being|"
+    r"be (?:attempted|retried|trying))|will (?:be retried|continue|keep|try again|retry|be attempted|be re-?tried)|temporarily (?:undeliver|delayed)|"
+    r"do(?:es)? not need to (?:resend|do)|warning message only|no action is required|continue (?:to|trying)|\(delay\)|attempts (?:to deliver )?will continue|"
+    r"could not send (?:mail|message) for (?:past|the)|warning.{0,30}(?:could not|delayed|not)|verzögert|retard|retraso|atras(?:o|ad)|ritard|"
+    r"vertra(?:agd|ging)|opóźni|försen|forsink|遅延|задерж|延迟"
+)
+_FINAL = re.compile(
+    r"permanent(?:ly)? (?:error|fail|fatal)|given up|giving up|(?:could|was|were) not (?:be )?deliver|will be deleted|being returned|failed permanently|"
+    r"no (?:further|longer)|undelivered mail returned|not going to try|permanent error|gave up|\(failure\)|\(failed\)|fatal errors"
+)
+
+
+def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[int, tuple[Evidence, ...]]:
+    """The weight of all signs together (4 and more is a bounce) and what they were."""
+    found: list[Evidence] = []
+    weight = 0
+    words = plain(notice)
+    subject = plain(headers.text(b"subject"))
+    sender = headers.text(b"from").lower()
+    failure = _FAILURE.search(words)
+    if failure:
+        weight += 2
+        found.append(Evidence("failure_words", failure.group()[:80]))
+    code = status_in(notice) if status_in(notice)[:1] in ("4", "5") else reply_in(notice)
+    if code:
+        weight += 1
+        found.append(Evidence("refusal_code", code))
+    if b"x-failed-recipients" in headers:
+        weight += 4
+        found.append(Evidence("x_failed_recipients"))
+    robot = _ROBOT.search(sender)
+    if robot:
+        weight += 2 if not robot.group().startswith(("no", "do", "bounce", "smtp")) else 1
+        found.append(Evidence("sent_by_a_mail_system", robot.group()))
+    if null_path(headers):
+        weight += 1
+        found.append(Evidence("empty_return_path"))
+    about = SUBJECT.search(subject)
+    if about:
+        weight += 2 if failure or code else 1
+        found.append(Evidence("failure_subject", about.group()))
+    if headers.lower(b"auto-submitted").partition(";")[0].strip() not in ("", "no"):
+        weight += 1
+        found.append(Evidence("auto_submitted"))
+    if has_original:
+        weight += 1
+        found.append(Evidence("carries_the_original"))
+    if not (failure or code or about or b"x-failed-recipients" in headers):
+        return 0, ()  # a mail system's other messages: greetings, digests, statistics
+    return weight, tuple(found)
+
+
+def null_path(headers: Headers) -> bool:
+    """The empty envelope sender that RFC 5321 demands of reports; some systems write the robot's name in its place."""
+    value = headers.raw(b"return-path").strip()
+    return value == b"<>" or value.strip(b"<>").lower().startswith(b"mailer-daemon")
+
+
+def is_delay(subject: str, notice: str) -> bool:
+    """The server still tries. 'Could not be delivered' in the same breath as 'permanent' or 'given up' is the end."""
+    words = f"{subject.lower()} {plain(notice[:3000])}"
+    return _DELAYED.search(words) is not None and _FINAL.search(words) is None
+
+
+def from_person(headers: Headers) -> bool:
+    """Signs of a person's own client: an answer with an own envelope sender."""
+    path = address_of(headers.raw(b"return-path"))
+    answers = b"in-reply-to" in headers or b"references" in headers
+    return answers and b"auto-submitted" not in headers and bool(path) and path == address_of(headers.raw(b"from"))

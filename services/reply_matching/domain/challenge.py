@@ -1,0 +1,42 @@
+"""Challenge-response filters: "prove that you are a person, then we deliver your mail"."""
+
+from __future__ import annotations
+
+import re
+
+from services.reply_matching.domain.headers import Headers
+from services.reply_matching.domain.judged import Evidence
+from services.reply_matching.domain.reasons import plain
+
+_FIELDS = (
+    b"x-tmda-confirm-req",
+    b"x-boxbe-challenge",
+    b"x-challenge",
+    b"x-spamarrest-noauth",
+    b"x-mailblocks",
+    b"x-bitbounce",
+)
+_WORDS = re.compile(
+    r"(?:confirm|verify|prove|verif\w{1,8}|make sure|ensure).{0,40}(?:you(?:'re| are) (?:a |an )?(?:human|real|person|not a (?:robot|spam|machine))|human|real person|"
+    r"your e-?mail address|your identity|(?:that )?your message|(?:as )?a (?:legitimate|valid) sender)|challenge.{0,3}response|sender verification|"
+    r"(?:message|e-?mail|mail).{0,60}(?:held|hold|quarantin\w{1,4}|waiting|pending|awaiting|on hold|not been delivered|delivered).{0,80}(?:until|confirm|verif|authenticat|"
+    r"captcha|click|approve|unless you)|spam ?arrest|boxbe|bitbounce|"
+    r"(?:bestätigen|verifizieren).{0,60}(?:mensch|absender|e-?mail-adresse|nachricht|kein (?:spam|roboter))|(?:confirm|vérifi).{0,60}(?:humain|expéditeur|votre (?:message|adresse))|"
+    r"(?:confirm|verific).{0,60}(?:humano|persona real|remitente|remetente|su (?:mensaje|dirección)|sua mensagem|mittente|essere umano)|bevestig.{0,60}(?:mens|afzender|robot)|"
+    r"potwierd.{0,60}(?:człowiek|nadawc|robot)|bekräfta.{0,60}(?:människa|avsändare|robot)|bekræft.{0,60}(?:menneske|afsender|robot)"
+)
+_DEED = re.compile(
+    r"https?://|click|reply to this|antworten sie|klicken|cliqu|répond|haga clic|responda|clique|clicca|rispond|klik|kliknij|odpowied|klicka|svara|klik på"
+)
+
+
+def challenge_signs(headers: Headers, subject: str, text: str) -> tuple[Evidence, ...]:
+    """What shows that this is a challenge; empty when nothing does. Both a demand and a deed are needed, or a field."""
+    for name in _FIELDS:
+        if name in headers:
+            return (Evidence("challenge_field", name.decode("ascii")),)
+    words = plain(f"{subject} {text[:3000]}")
+    demand = _WORDS.search(words)
+    if demand and _DEED.search(words):
+        return (Evidence("challenge_words", demand.group()[:80]),)
+    return ()

@@ -1,0 +1,60 @@
+"""The words by which people's mail systems say that they are away, in the languages we read; words alone prove no machine."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_AUTOMATIC_SUBJECT = re.compile(
+    r"(?:\[[^\]]{1,30}\]\s?)?(?:automatic(?:ally generated)? (?:reply|response|answer)|auto[- ]?(?:matic)?[- ]?(?:reply|response|respond|responder|"
+    r"answer)\w*|autoreply|vacation (?:reply|response|message|notice|auto)|out[- ]of[- ](?:the[- ])?office(?: auto-?reply| reply| notification|:|$)|"
+    r"automatische (?:antwort|rückantwort|reactie|beantwoording)|abwesenheits(?:notiz|meldung|nachricht|assistent|agent|information|benachrichtigung)|"
+    r"réponse automatique|reponse automatique|notification d'absence|message d'absence|absence du bureau|absent du bureau|"
+    r"respuesta autom[aá]tica|contestaci[oó]n autom[aá]tica|fuera de (?:la )?oficina|"
+    r"resposta autom[aá]tica|fora do escrit[oó]rio|aus[eê]ncia (?:tempor[aá]ria|do escrit[oó]rio)|risposta automatica|fuori (?:sede|ufficio)|"
+    r"automatisch antwoord|afwezigheids\w*|odpowied[zź] automatyczna|automatyczna odpowied[zź]|autoodpowied[zź]|nieobecno[sś][cć]|poza biurem|"
+    r"autosvar|automatiskt svar|automatisk (?:svar|besked)|fr[aå]nvaro(?:meddelande|besked)?|frav[aæ]rs?(?:besked|meddelelse|assistent)?:|"
+    r"automaattinen vastaus|poissaoloviesti|automatick[aá] odpove[dď]|automatikus v[aá]lasz|автоматический ответ|автоответ|otomatik yan[iı]t|"
+    r"自動(?:応答|返信)|不在(?:通知|連絡|のお知らせ|応答)|自动(?:答复|回复)|自動回[覆复]|자동 ?(?:회신|응답))"
+)
+_AWAY = re.compile(
+    r"out of (?:the )?office|(?:i'm|i am|i will be|i'll be|we are|we will be|is|am|be|currently|be) (?:currently |now )?(?:away|out of|on (?:annual |maternity |paternity |"
+    r"parental |sick |medical |study |compassionate |personal |extended )?(?:leave|vacation|holiday|sabbatical|pto)|travell?ing|absent|unavailable|on a business "
+    r"trip)|on (?:annual|maternity|paternity|parental|sick|medical) leave|away (?:until|from|on|till|for)|vacation|annual leave|maternity leave|parental leave|"
+    r"limited access to (?:my )?e-?mail|(?:return|back)(?:ing)? (?:to (?:the )?office|on|in (?:the )?office|to work)|office is closed|offices? (?:are|will be) closed|"
+    r"abwesen|nicht (?:im (?:büro|haus|hause)|am arbeitsplatz|erreichbar|da\b)|im urlaub|urlaub|elternzeit|mutterschutz|dienstreise|außer haus|wieder (?:da|erreichbar|im büro|zurück)|"
+    r"absen(?:t|ce)|(?:en|mes) (?:congés?|vacances|déplacement|arrêt)|congé|de retour|hors du bureau|"
+    r"fuera de (?:la )?oficina|de vacaciones|vacaciones|ausente|de baja|no (?:estaré|estoy) (?:disponible|en la oficina)|de viaje|permiso (?:de )?(?:maternidad|paternidad)|"
+    r"fora do escrit[oó]rio|de f[eé]rias|f[eé]rias|aus[eê]ncia|licença (?:maternidade|paternidade|médica)|"
+    r"fuori (?:sede|ufficio)|in ferie|assente|assenza|in vacanza|maternità|rientr|sono in trasferta|"
+    r"afwezig|niet aanwezig|op vakantie|vakantie|met (?:verlof|zwangerschapsverlof)|ouderschapsverlof|niet op kantoor|"
+    r"nieobecn|na urlopie|urlop|poza biurem|zwolnieni|delegacj|"
+    r"fr[aå]nvarande|p[aå] semester|semester(?:ledig)?|tj[aä]nstledig|f[oö]r[aä]ldraledig|inte p[aå] kontoret|åter (?:på|i)|"
+    r"frav[aæ]r|p[aå] ferie|ferie|barsel|ikke p[aå] kontoret|ikke til stede|tilbage (?:på|den|i|igen)|"
+    r"不在|休暇|休み|出張|夏季休業|年末年始|育休|産休|休业|休假|外出|不在办公室|출장|휴가|부재|"
+    r"в отпуске|отсутств|вне офиса|lomalla|poissa|szabadság|dovolen"
+)
+
+
+def subject_is_automatic(subject: str) -> bool:
+    """The subject opens with the words that a mail system puts before its own answer."""
+    return _AUTOMATIC_SUBJECT.match(_plain(subject[:200])) is not None
+
+
+def subject_is_out_of_office(subject: str) -> bool:
+    """The subject speaks of absence, in whoever's words."""
+    text = _plain(subject[:200])
+    return _AWAY.search(text) is not None and not text.startswith(
+        ("re:", "aw:", "sv:", "fw", "wg:", "antw", "odp", "rif", "r:")
+    )
+
+
+def away_words(text: str) -> str:
+    """The first words that speak of absence; empty when there are none."""
+    match = _AWAY.search(_plain(text[:4000]))
+    return match.group() if match else ""
+
+
+def _plain(text: str) -> str:
+    text = " ".join(text.replace("’", "'").lower().split())
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
