@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.embedded import binaries
 from deploy.embedded.errors import DidNotStart, EmbeddedError, PortTaken
-from deploy.embedded.nats_config import NatsUser, render
+from deploy.embedded.nats_config import render
 from deploy.embedded.processes import Process, free_port, listens
 
 _START_LIMIT = 30.0
 _TRIES = 5
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class NatsServer:
-    """Keeps its port over restarts, so that clients find it again."""
+    """Keeps its port over restarts, so that clients find it again. `authorization` is the configuration's block of
+    users (`services.runtime.permissions.render_users`), `passwords` theirs by name."""
 
     def __init__(
         self,
         folder: Path,
         *,
         port: int | None = None,
-        users: Sequence[NatsUser] = (),
+        authorization: str = "",
+        passwords: Mapping[str, str] | None = None,
         max_payload: int = 1024 * 1024,
-        extra: str = "",
     ) -> None:
+        for name, password in (passwords or {}).items():
+            # nats-py takes both from a URL as they stand: it does not undo percent-encoding.
+            if not (_PLAIN.fullmatch(name) and _PLAIN.fullmatch(password)):
+                raise ValueError(f"NATS user {name!r}: names and passwords are letters, digits and . _ ~ - only")
         self.folder = folder
         self.store = folder / "jetstream"
-        self.users = tuple(users)
+        self.passwords = dict(passwords or {})
+        self._authorization = authorization
         self._max_payload = max_payload
-        self._extra = extra
         self._fixed_port = port is not None
         self.port = port or 0
         self._process: Process | None = None
@@ -42,10 +49,9 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     def url_for(self, name: str) -> str:
-        for user in self.users:
-            if user.name == name:
-                return f"nats://{name}:{user.password}@127.0.0.1:{self.port}"
-        raise EmbeddedError(f"nats-server was given no user {name!r}; it has {[user.name for user in self.users]}")
+        if name not in self.passwords:
+            raise EmbeddedError(f"nats-server was given no user {name!r}; it has {sorted(self.passwords)}")
+        return f"nats://{name}:{self.passwords[name]}@127.0.0.1:{self.port}"
 
     @property
     def process(self) -> Process:
@@ -74,7 +80,7 @@ class NatsServer:
         config = self.folder / "nats.conf"
         config.touch(mode=0o600)
         config.write_text(
-            render(port=self.port, store=self.store, users=self.users, max_payload=self._max_payload, extra=self._extra)
+            render(port=self.port, store=self.store, authorization=self._authorization, max_payload=self._max_payload)
         )
         if self._process is None or str(config) not in self._process.command:
             command = [str(binaries.nats_server()), "--config", str(config)]

@@ -18,7 +18,6 @@ from pymongo import AsyncMongoClient
 
 from deploy.embedded.errors import DidNotStart, PortTaken
 from deploy.embedded.mongod import Mongod
-from deploy.embedded.nats_config import NatsUser
 from deploy.embedded.nats_server import NatsServer
 from deploy.embedded.processes import Process, free_port
 from tests.servers.choice import RunningServer
@@ -69,11 +68,11 @@ async def test_mongod_refuses_zlib(mongodb_url: str) -> None:
 
 
 async def test_a_user_of_the_bus_may_do_what_is_listed_and_no_more(tmp_path: Path) -> None:
-    users = [
-        NatsUser("writer", "pw", publish=("mail.>",), subscribe=("_INBOX_writer.>",)),
-        NatsUser("reader", "p-w", publish=(), subscribe=("mail.>",)),
-    ]
-    server = NatsServer(tmp_path, users=users)
+    authorization = """authorization { users = [
+      { user: "writer", password: "pw", permissions: { publish: { allow: ["mail.>"] } } }
+      { user: "reader", password: "p-w", permissions: { publish: { allow: ["nothing"] }, subscribe: { allow: ["mail.>"] } } }
+    ] }"""
+    server = NatsServer(tmp_path, authorization=authorization, passwords={"writer": "pw", "reader": "p-w"})
     await server.start()
     refused: list[str] = []
     said = asyncio.Event()
@@ -88,7 +87,7 @@ async def test_a_user_of_the_bus_may_do_what_is_listed_and_no_more(tmp_path: Pat
     await reader.flush()
     await writer.publish("mail.x", b"hello")
     assert (await subscription.next_msg(timeout=5)).data == b"hello"
-    await reader.publish("mail.x", b"forged")
+    await reader.publish("other.x", b"forged")
     async with asyncio.timeout(5):
         await said.wait()
     assert "permissions violation" in refused[0]
@@ -98,6 +97,11 @@ async def test_a_user_of_the_bus_may_do_what_is_listed_and_no_more(tmp_path: Pat
     await writer.close()
     await reader.close()
     await server.stop()
+
+
+def test_a_password_that_a_nats_url_cannot_carry_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'writer'"):
+        NatsServer(tmp_path, passwords={"writer": "p@w"})
 
 
 async def test_a_taken_port_is_named(tmp_path: Path, own_nats: RunningServer) -> None:
