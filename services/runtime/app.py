@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from services.runtime import bus, health, logging, mongo, tracing
 from services.runtime.acknowledge import Acknowledge
+from services.runtime.advisories import Advisories
 from services.runtime.bodies import Bodies
 from services.runtime.dead_letters import DeadLetters
 from services.runtime.health import Check, Health
 from services.runtime.http import create_http
 from services.runtime.http_server import HttpServer
 from services.runtime.leases import Leases
-from services.runtime.permissions import published_streams
+from services.runtime.permissions import advisories_of, published_streams
 from services.runtime.publisher import Publisher
 from services.runtime.rpc import Endpoint, RpcClient
 from services.runtime.settings import RuntimeSettings
@@ -128,6 +129,9 @@ class App:
         self.publisher, self.rpc, self.bodies = Publisher(self.js), RpcClient(self.nc), Bodies(self.js)
         self.dead_letters = DeadLetters(self.publisher, self.settings.service)
         consumers = [route.consumer for route in self.routes.values()]
+        if consumers:
+            consumers.append(advisories_of(self.settings.service))
+            self.task(Advisories(self.js, self.dead_letters, self.settings.service).run, name="advisories")
         streams = published_streams(self.settings.service)
         self.health.checks["jetstream"] = health.jetstream(lambda: self.js, consumers, streams)
         self.health.checks["mongodb"] = health.mongodb(self.db)

@@ -29,7 +29,7 @@ Handler = Callable[[Any], Awaitable[None]]
 OnMalformed = Callable[[bytes, Malformed, Mapping[str, str]], Awaitable[None]]
 """Called with the raw payload before it is dead-lettered; may be called more than once for the same one."""
 
-FETCH_SECONDS = 5.0
+FETCH_SECONDS = 2.0
 """How long one pull lingers. A pull that a dying server forgot is asked again after this."""
 
 

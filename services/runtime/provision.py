@@ -80,7 +80,7 @@ async def provision_bus(nc: NatsClient, *, replicas: int = 1, stream_max_bytes: 
         await _stream(js, stream, replicas, min(stream.max_bytes, stream_max_bytes or stream.max_bytes))
     for service in SERVICES:
         for consumer in consumers_of(service):
-            await js.add_consumer(consumer.stream.name, _consumer(consumer))
+            await js.add_consumer(consumer.stream.name, consumer_config(consumer))
     for bucket in BUCKETS:
         await _bucket(js, bucket, replicas)
 
@@ -119,7 +119,7 @@ def _stream_config(stream: Stream, replicas: int, max_bytes: int) -> api.StreamC
     )
 
 
-def _consumer(consumer: Consumer) -> api.ConsumerConfig:
+def consumer_config(consumer: Consumer) -> api.ConsumerConfig:
     return api.ConsumerConfig(
         name=consumer.durable,
         durable_name=consumer.durable,

@@ -16,6 +16,7 @@ from services.runtime.app import App
 from services.runtime.mongo import Client, Database
 from services.runtime.provision import provision_bus
 from services.runtime.settings import RuntimeSettings
+from tests.servers.choice import EMBEDDED, chosen
 
 STREAM_BYTES = 256 * 2**20
 
@@ -71,3 +72,10 @@ async def running(app: App) -> AsyncIterator[App]:
     finally:
         app.stop()
         await run
+
+
+@pytest.fixture
+def embedded_only() -> None:
+    """The store of a container cannot be wiped from outside."""
+    if chosen() != EMBEDDED:
+        pytest.skip("needs the embedded nats-server")

@@ -200,9 +200,9 @@ async def test_a_handler_slower_than_the_acknowledgement_time_keeps_its_message(
         service="send",
         ack_wait=timedelta(seconds=1),
     )
-    from services.runtime.provision import _consumer
+    from services.runtime.provision import consumer_config
 
-    await nc.jetstream().add_consumer(SEND_REQUESTS.name, _consumer(quick))
+    await nc.jetstream().add_consumer(SEND_REQUESTS.name, consumer_config(quick))
     app, tries, done = App(settings()), [], asyncio.Event()
 
     @consume(app, quick, SendRequested)
