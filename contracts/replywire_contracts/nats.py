@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Generic, Self, TypeVar
 
@@ -38,6 +39,7 @@ INLINE_LIMIT = 512 * 1024
 _ACK_WAIT_SECONDS = 60.0
 _BATCH = 32
 _FETCH_SECONDS = 30.0
+_HEARTBEAT = 5.0
 
 
 class PublishUnknown(Exception):
@@ -70,7 +72,7 @@ class Subscription(Generic[E]):
             filter_subjects=[f"{kind}.{team}" for kind in self._models],
         )
         self._pull: JetStreamContext.PullSubscription | None = None
-        self._current: Msg | None = None
+        self._in_hand: deque[Msg] = deque()
 
     async def __aenter__(self) -> Self:
         try:
@@ -81,8 +83,10 @@ class Subscription(Generic[E]):
         return self
 
     async def __aexit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        if self._current is not None:
-            await (self._current.ack() if failure is None else self._current.nak())
+        if self._in_hand and failure is None:
+            await self._in_hand.popleft().ack()
+        while self._in_hand:
+            await self._in_hand.popleft().nak()
         if self._pull is not None:
             await self._pull.unsubscribe()
 
@@ -92,15 +96,31 @@ class Subscription(Generic[E]):
         assert self._pull is not None
         while True:
             try:
-                messages = await self._pull.fetch(_BATCH, timeout=_FETCH_SECONDS, heartbeat=_FETCH_SECONDS / 6)
+                self._in_hand.extend(await self._pull.fetch(_BATCH, timeout=_FETCH_SECONDS, heartbeat=_HEARTBEAT))
             except (NatsTimeout, TimeoutError):
                 continue
-            for message in messages:
-                self._current = message
-                async with _kept_alive(message):
+            async with self._kept_alive():
+                while self._in_hand:
+                    message = self._in_hand[0]
                     yield self._models[message.subject.rpartition(".")[0]].decode(message.data)
-                await message.ack()
-                self._current = None
+                    await message.ack()
+                    self._in_hand.popleft()
+
+    @contextlib.asynccontextmanager
+    async def _kept_alive(self) -> AsyncIterator[None]:
+        """Tell the server every third of the wait that what was fetched is still being worked on."""
+
+        async def remind() -> None:
+            while True:
+                await asyncio.sleep(_ACK_WAIT_SECONDS / 3)
+                for message in tuple(self._in_hand):
+                    await message.in_progress()
+
+        reminder = asyncio.create_task(remind())
+        try:
+            yield
+        finally:
+            reminder.cancel()
 
 
 class Replywire:
@@ -189,19 +209,3 @@ class Replywire:
         store = await self._jetstream.object_store(BODIES.name)
         await store.put(name, content)
         return name
-
-
-@contextlib.asynccontextmanager
-async def _kept_alive(message: Any) -> AsyncIterator[None]:
-    """Tell the server every third of the wait that the event is still being worked on."""
-
-    async def remind() -> None:
-        while True:
-            await asyncio.sleep(_ACK_WAIT_SECONDS / 3)
-            await message.in_progress()
-
-    reminder = asyncio.create_task(remind())
-    try:
-        yield
-    finally:
-        reminder.cancel()

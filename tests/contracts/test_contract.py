@@ -57,7 +57,7 @@ def test_readers_tolerate_what_a_newer_writer_added(event: type[Event]) -> None:
 def test_writers_are_strict(event: type[Event]) -> None:
     payload = next(iter(specimens(event).values())).model_dump(by_alias=True)
     with pytest.raises(ValidationError, match="misspelt"):
-        event(**payload, misspelt=1)
+        event.model_validate(payload | {"misspelt": 1})
 
 
 def test_goldens_are_never_changed_or_removed() -> None:
