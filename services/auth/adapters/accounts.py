@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from services.auth.adapters.documents import account_fields, audit_document, box_fields, read_account
 from services.auth.domain.account import Account, State
@@ -17,7 +17,8 @@ _ROTATION_PAGE = 200
 
 
 class MongoAccounts:
-    def __init__(self, client: Client, db: Database, owed: OwedEvents) -> None:
+    def __init__(self, client: Client, db: Database, owed: Callable[[], OwedEvents]) -> None:
+        """`owed` is asked for when first used: it needs the bus, which is there later than the database."""
         self._client = client
         self._accounts = db["accounts"]
         self._audit = db["audit"]
@@ -88,7 +89,7 @@ class MongoAccounts:
 
     async def _settle(self, account: Account, owed: Document) -> None:
         hit("auth.before_settle")
-        await self._owed.settle(account.account_id, [owed])
+        await self._owed().settle(account.account_id, [owed])
 
 
 class MongoBoxes:

@@ -55,13 +55,13 @@ def read_request(request: ConnectRequest, offered: tuple[str, ...]) -> Candidate
     return Candidate(request.client, form, address, read_display_name(request.display_name), settings, secret)
 
 
-def read_display_name(text: str) -> str:
-    """Raises `Invalid`. The name goes into From fields: no line break may hide in it."""
+def read_display_name(text: str, field: str = "display_name") -> str:
+    """Raises `Invalid`. A name goes into From fields and logs: no line break may hide in it."""
     name = text.strip()
     if len(name) > LONGEST_NAME:
-        raise Invalid("display_name", "The name is too long.", f"Use at most {LONGEST_NAME} characters.")
+        raise Invalid(field, "The name is too long.", f"Use at most {LONGEST_NAME} characters.")
     if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in name):
-        raise Invalid("display_name", "The name holds control characters.", "Type the name anew, on one line.")
+        raise Invalid(field, "The name holds control characters.", "Type the name anew, on one line.")
     return name
 
 

@@ -1,0 +1,71 @@
+"""auth's wiring: which adapter stands behind which port, and where each request goes."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from functools import cache
+
+from replywire_contracts.v1.rpc import LeaseCredentials, ListAccounts, ReportRejected, VerifyKey
+
+from services.auth import http
+from services.auth.adapters.accounts import MongoAccounts
+from services.auth.adapters.api_keys import MongoApiKeys
+from services.auth.adapters.audit import MongoAuditLog
+from services.auth.adapters.key_ring_file import KeyRingFile
+from services.auth.connecting import Connecting
+from services.auth.handlers import Handlers
+from services.auth.keys import Keys
+from services.auth.settings import Settings
+from services.providers import registry
+from services.providers.protocols import Connect
+from services.runtime.app import App
+from services.runtime.owed import OwedEvents
+from services.runtime.rpc import serve
+
+
+def now() -> datetime:
+    """To the millisecond, as the database keeps it: what is read back must equal what was written."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def build(settings: Settings) -> App:
+    """Raises `KeyRingInvalid`: without a key ring there is no start."""
+    rings = KeyRingFile(settings.key_ring)
+    app = App(settings)
+
+    @cache
+    def owed() -> OwedEvents:
+        return OwedEvents(app.db["accounts"], app.publisher)
+
+    @cache
+    def prover(client: str) -> Connect:
+        connect = registry.client(client).connect
+        assert connect is not None, f"{client} is offered but proves nothing"
+        return connect(settings.connect_policy)
+
+    accounts = MongoAccounts(app.client, app.db, owed)
+    api_keys = MongoApiKeys(app.client, app.db)
+    handlers = Handlers(accounts, api_keys, rings, now, settings.lease_for)
+    serve(app, LeaseCredentials)(handlers.lease_credentials)
+    serve(app, ReportRejected)(handlers.report_rejected)
+    serve(app, ListAccounts)(handlers.list_accounts)
+    serve(app, VerifyKey)(handlers.verify_key)
+
+    connecting = Connecting(
+        accounts=accounts,
+        rings=rings,
+        provers=prover,
+        offered=settings.offered_clients,
+        now=now,
+        at_once=asyncio.Semaphore(settings.proofs_at_once),
+        within=settings.proof_seconds,
+    )
+    http.install(app.http, connecting, accounts, Keys(api_keys, now), api_keys, MongoAuditLog(app.db))
+
+    async def sweep() -> None:
+        await owed().run_sweeper()
+
+    app.task(sweep, name="sweep owed account events")
+    return app

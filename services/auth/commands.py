@@ -1,0 +1,95 @@
+"""What an operator does on the command line: a key ring, the first API key, a rotation. No bus is needed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+from replywire_contracts.event import TEAM_PATTERN
+
+from services.auth.adapters.accounts import MongoBoxes
+from services.auth.adapters.api_keys import MongoApiKeys
+from services.auth.adapters.key_ring_file import KeyRingFile
+from services.auth.app import now
+from services.auth.connecting import Who
+from services.auth.domain.audit import OPERATOR, Actor
+from services.auth.domain.key_ring import KEY_OCTETS, read_key_ring
+from services.auth.domain.refusals import Invalid
+from services.auth.keys import Keys
+from services.auth.rotation import Rotation, rotate_all
+from services.auth.settings import Settings
+from services.runtime import mongo
+
+Print = Callable[[str], None]
+
+
+def new_key_ring(path: Path, later: bool, out: Print) -> int:
+    """Make the ring's file, or add a key to it; only its owner may read it. The new key becomes the current one, but
+    with `later`: where replicas read copies of the file, all must hold a key before the first one wraps by it."""
+    keys: dict[str, str] = {}
+    current = None
+    if path.exists():
+        text = path.read_text(encoding="utf-8")
+        current = read_key_ring(text).current if later else None
+        keys = json.loads(text)["keys"]
+    key_id = next(
+        name for name in (f"k{number}" for number in range(len(keys) + 1, len(keys) + 1000)) if name not in keys
+    )
+    keys[key_id] = base64.b64encode(secrets.token_bytes(KEY_OCTETS)).decode()
+    written = path.with_name(path.name + ".new")
+    with open(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"current": current or key_id, "keys": keys}, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    # In one step: a service that reads the ring meanwhile finds the old one or the new one, whole.
+    os.replace(written, path)
+    out(
+        f"{path}: the current key is {key_id}. Keep a copy elsewhere: without it every mailbox must be connected again."
+    )
+    return 0
+
+
+async def create_key(settings: Settings, team: str, scopes: Sequence[str], name: str, as_json: bool, out: Print) -> int:
+    """Print a new API key, once. Raises `Invalid`."""
+    if not re.fullmatch(TEAM_PATTERN, team):
+        raise Invalid("team", "A team is letters, digits, `_` and `-`, at most 64 of them.", "Choose such a name.")
+    client, db = mongo.connect(settings)
+    try:
+        who = Who(team, Actor(OPERATOR))
+        key, text = await Keys(MongoApiKeys(client, db), now).create(who, name, scopes, within=None)
+    finally:
+        client.close()
+    out(json.dumps({"key": text, "key_id": key.key_id, "team": team, "scopes": key.scopes}) if as_json else text)
+    return 0
+
+
+async def rotate_keys(settings: Settings, progress_json: bool, out: Print) -> int:
+    """Re-wrap all that is not under the current key. 1 where something could not be opened. Raises `KeyRingInvalid`."""
+    ring = KeyRingFile(settings.key_ring).ring()
+
+    def tell(rotation: Rotation) -> None:
+        facts = {"done": rotation.done, "total": rotation.total, "failed": len(rotation.failed)}
+        if progress_json:
+            out(json.dumps(facts))
+        elif sys.stderr.isatty():
+            sys.stderr.write(f"\r{rotation.done} of {rotation.total} accounts re-wrapped")
+
+    client, db = mongo.connect(settings)
+    try:
+        rotation = await rotate_all(MongoBoxes(db), ring, tell)
+    finally:
+        client.close()
+    if progress_json:
+        out(json.dumps({"finished": True, "current": ring.current, "done": rotation.done, "failed": rotation.failed}))
+    else:
+        out(f"{rotation.done} accounts re-wrapped under {ring.current}; the other keys may go once this says 0.")
+        for account_id, why in rotation.failed.items():
+            out(f"{account_id} could not be opened: {why}")
+    return 1 if rotation.failed else 0

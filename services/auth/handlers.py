@@ -1,0 +1,110 @@
+"""What the other services ask auth, one function per request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from replywire_contracts.v1.rpc import (
+    AccountPage,
+    AccountView,
+    Ack,
+    KeyHolder,
+    LeaseCredentials,
+    LeasedCredentials,
+    ListAccounts,
+    ReportRejected,
+    VerifyKey,
+)
+
+from services.auth.domain import account as states
+from services.auth.domain import api_key, audit
+from services.auth.domain.account import Account, Rejection, State
+from services.auth.domain.announcements import announcement
+from services.auth.domain.audit import PROVIDER, Action, Actor
+from services.auth.domain.sealing import open_box
+from services.auth.ports import Accounts, ApiKeys, KeyRings
+from services.runtime.credentials import seal_secret
+from services.runtime.rpc import Refusal
+
+_REMEDY = "Connect this mailbox again with a password that works."
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    accounts: Accounts
+    api_keys: ApiKeys
+    rings: KeyRings
+    now: Callable[[], datetime]
+    lease_for: timedelta
+
+    async def lease_credentials(self, request: LeaseCredentials) -> LeasedCredentials:
+        """What opens the mailbox, readable by the asker alone.
+
+        `refresh_rejected` asks for a fresh token; a password cannot be refreshed, so the same one is leased again and
+        the asker's `ReportRejected` is what stops the account."""
+        account = await self.accounts.by_id(request.account_id)
+        if account is None:
+            raise Refusal("unknown_account", "There is no such account.")
+        if account.state is not State.CONNECTED:
+            raise Refusal(account.state.value, "Nothing can be leased until its person connects the mailbox again.")
+        secret = {} if account.box is None else json.loads(open_box(self.rings.ring(), account.owner, account.box))
+        return LeasedCredentials(
+            account_id=account.account_id,
+            team_id=account.team_id,
+            client=account.client,
+            address=account.address,
+            settings=dict(account.settings),
+            revision=account.revision,
+            sealed_secret=seal_secret(request.reply_key, account.account_id, secret),
+            expires_at=self.now() + self.lease_for,
+        )
+
+    async def report_rejected(self, request: ReportRejected) -> Ack:
+        """The account waits for its person, who is told once; a report of an older revision is no news."""
+        while True:
+            account = await self.accounts.by_id(request.account_id)
+            if account is None:
+                raise Refusal("unknown_account", "There is no such account.")
+            rejected = states.reject(account, request.revision, self._rejection(request))
+            if rejected is None:
+                return Ack()
+            note = audit.record(
+                account.team_id,
+                Actor(PROVIDER),
+                Action.ACCOUNT_NEEDS_REAUTH,
+                account.account_id,
+                rejected.changed_at,
+                {"reason": request.reason, "code": request.code[:64]},
+            )
+            if await self.accounts.replace(account, rejected, note, announcement(rejected)):
+                return Ack()
+
+    async def list_accounts(self, request: ListAccounts) -> AccountPage:
+        found = await self.accounts.all_teams(request.after, request.limit, request.account_ids)
+        full = len(found) == request.limit
+        return AccountPage(accounts=tuple(map(_view, found)), next=found[-1].account_id if full else None)
+
+    async def verify_key(self, request: VerifyKey) -> KeyHolder:
+        key, now = await self.api_keys.by_hash(request.key_hash), self.now()
+        if key is None or not api_key.works(key, now):
+            raise Refusal("unknown_key", "This key is not known, or has ended.")
+        if api_key.use_is_news(key, now):
+            await self.api_keys.note_use(key, now)
+        return KeyHolder(key_id=key.key_id, team_id=key.team_id, scopes=key.scopes)
+
+    def _rejection(self, request: ReportRejected) -> Rejection:
+        return Rejection(request.reason, request.code[:64], request.words, _REMEDY, self.now())
+
+
+def _view(account: Account) -> AccountView:
+    return AccountView(
+        account_id=account.account_id,
+        team_id=account.team_id,
+        client=account.client,
+        address=account.address,
+        state=account.state.value,
+        revision=account.revision,
+    )

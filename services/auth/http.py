@@ -1,0 +1,126 @@
+"""auth's HTTP face: accounts, API keys and the audit log of the team whose key asks. Translates, decides nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Query, Request, Response
+
+from services.auth import http_problems
+from services.auth.connecting import Connecting, Who
+from services.auth.domain.account import State
+from services.auth.domain.audit import Actor
+from services.auth.domain.refusals import no_such_account
+from services.auth.http_shapes import AccountOut, AuditOut, ConnectIn, KeyIn, KeyOut, NewKeyOut, RotateIn, UpdateIn
+from services.auth.keys import Keys
+from services.auth.ports import Accounts, ApiKeys, AuditLog
+from services.runtime.http import Caller, HttpProblem, Page, api_key, decode_cursor, encode_cursor
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=1000)]
+ReadsAccounts = Annotated[Caller, Depends(api_key("accounts:read"))]
+WritesAccounts = Annotated[Caller, Depends(api_key("accounts:write"))]
+ManagesKeys = Annotated[Caller, Depends(api_key("keys:manage"))]
+ReadsAudit = Annotated[Caller, Depends(api_key("audit:read"))]
+
+
+def install(
+    api: FastAPI, connecting: Connecting, accounts: Accounts, keys: Keys, api_keys: ApiKeys, audit: AuditLog
+) -> None:
+    http_problems.install(api)
+    _account_routes(api, connecting, accounts)
+    _key_routes(api, keys, api_keys)
+
+    @api.get("/v1/audit", tags=["audit"])
+    async def read_audit(caller: ReadsAudit, cursor: Cursor = None, limit: Limit = 50) -> Page[AuditOut]:
+        """Who changed what and when, the newest first."""
+        found = await audit.page(caller.team_id, _place(cursor), limit)
+        return Page(
+            items=[AuditOut.of(record) for record in found],
+            next=encode_cursor({"id": found[-1].record_id}) if len(found) == limit else None,
+        )
+
+
+def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) -> None:
+    @api.post("/v1/accounts", status_code=201, tags=["accounts"])
+    async def connect_account(
+        body: ConnectIn, caller: WritesAccounts, request: Request, response: Response
+    ) -> AccountOut:
+        """Prove both logins and keep the mailbox: 201, or 200 where the team had this mailbox before."""
+        account, new = await connecting.connect(_who(caller, request), body.request())
+        response.status_code = 201 if new else 200
+        response.headers["Location"] = f"/v1/accounts/{account.account_id}"
+        return AccountOut.of(account)
+
+    @api.get("/v1/accounts", tags=["accounts"])
+    async def list_accounts(
+        caller: ReadsAccounts, cursor: Cursor = None, limit: Limit = 50, state: State | None = None
+    ) -> Page[AccountOut]:
+        found = await accounts.page(caller.team_id, _place(cursor), limit, state)
+        return Page(
+            items=[AccountOut.of(account) for account in found],
+            next=encode_cursor({"id": found[-1].account_id}) if len(found) == limit else None,
+        )
+
+    @api.get("/v1/accounts/{account_id}", tags=["accounts"])
+    async def read_account(account_id: str, caller: ReadsAccounts) -> AccountOut:
+        account = await accounts.of_team(caller.team_id, account_id)
+        if account is None:
+            raise no_such_account()
+        return AccountOut.of(account)
+
+    @api.put("/v1/accounts/{account_id}", tags=["accounts"])
+    async def update_account(account_id: str, body: UpdateIn, caller: WritesAccounts, request: Request) -> AccountOut:
+        """Reconnect the same mailbox with new settings and secret, or give it another name."""
+        who = _who(caller, request)
+        account = await accounts.of_team(caller.team_id, account_id)
+        if account is None:
+            raise no_such_account()
+        if body.only_renames:
+            name = account.display_name if body.display_name is None else body.display_name
+            return AccountOut.of(await connecting.rename(who, account_id, name))
+        return AccountOut.of(await connecting.reconnect(who, account_id, body.request(account)))
+
+    @api.delete("/v1/accounts/{account_id}", status_code=204, tags=["accounts"])
+    async def disconnect_account(account_id: str, caller: WritesAccounts, request: Request) -> None:
+        """Destroy the account's key and secret; sending and syncing end."""
+        await connecting.disconnect(_who(caller, request), account_id)
+
+
+def _key_routes(api: FastAPI, keys: Keys, api_keys: ApiKeys) -> None:
+    @api.post("/v1/api-keys", status_code=201, tags=["api keys"])
+    async def create_key(body: KeyIn, caller: ManagesKeys, request: Request) -> NewKeyOut:
+        """The key is in this answer and nowhere else, ever."""
+        return NewKeyOut.made(*await keys.create(_who(caller, request), body.name, body.scopes, caller.scopes))
+
+    @api.get("/v1/api-keys", tags=["api keys"])
+    async def list_keys(caller: ManagesKeys, cursor: Cursor = None, limit: Limit = 50) -> Page[KeyOut]:
+        found = await api_keys.page(caller.team_id, _place(cursor), limit)
+        return Page(
+            items=[KeyOut.of(key) for key in found],
+            next=encode_cursor({"id": found[-1].key_id}) if len(found) == limit else None,
+        )
+
+    @api.post("/v1/api-keys/{key_id}/rotate", status_code=201, tags=["api keys"])
+    async def rotate_key(key_id: str, caller: ManagesKeys, request: Request, body: RotateIn | None = None) -> NewKeyOut:
+        """A successor with the same scopes; the old key goes on working for `overlap_seconds`."""
+        overlap = (body or RotateIn()).overlap
+        _, successor, text = await keys.rotate(_who(caller, request), key_id, overlap, caller.scopes)
+        return NewKeyOut.made(successor, text)
+
+    @api.delete("/v1/api-keys/{key_id}", status_code=204, tags=["api keys"])
+    async def delete_key(key_id: str, caller: ManagesKeys, request: Request) -> None:
+        await keys.delete(_who(caller, request), key_id)
+
+
+def _who(caller: Caller, request: Request) -> Who:
+    return Who(caller.team_id, Actor.key(caller.key_id), request.scope.get("request_id"))
+
+
+def _place(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    place = decode_cursor(cursor).get("id")
+    if not isinstance(place, str):
+        raise HttpProblem(400, "invalid_cursor", "Give `next` of the page before, unchanged, or none.")
+    return place

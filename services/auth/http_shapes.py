@@ -1,0 +1,178 @@
+"""The bodies of auth's HTTP API, in and out. No answer has a place for a secret, but for a key just made."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from services.auth.domain.account import Account
+from services.auth.domain.api_key import ApiKey
+from services.auth.domain.audit import AuditRecord
+from services.auth.domain.connect_request import ConnectRequest
+from services.auth.domain.refusals import Invalid
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ConnectIn(_In):
+    client: str = Field(max_length=32, examples=["smtp_imap"])
+    address: str = Field(max_length=320, examples=["ada@example.com"])
+    display_name: str = Field(default="", max_length=1000)
+    settings: dict[str, Any] = Field(default={}, description="The client's own: `smtp` and `imap` with host and port")
+    secret: dict[str, SecretStr] = Field(default={}, description="`password`, or `smtp_password` and `imap_password`")
+
+    def request(self) -> ConnectRequest:
+        return ConnectRequest(self.client, self.address, self.display_name, self.settings, _clear(self.secret))
+
+
+class UpdateIn(_In):
+    """A new name, or new settings together with the secret, or both."""
+
+    client: str | None = Field(default=None, max_length=32)
+    address: str | None = Field(default=None, max_length=320)
+    display_name: str | None = Field(default=None, max_length=1000)
+    settings: dict[str, Any] | None = None
+    secret: dict[str, SecretStr] | None = None
+
+    @property
+    def only_renames(self) -> bool:
+        return self.settings is None and self.secret is None and self.client is None and self.address is None
+
+    def request(self, account: Account) -> ConnectRequest:
+        """Raises `Invalid` where the secret is missing."""
+        if self.secret is None:
+            # Else whoever may change a host could have a stored password sent to a server of their own.
+            raise Invalid(
+                "secret",
+                "The password is needed again.",
+                "Give `secret` too: a stored password is only ever used with the servers it was given for.",
+            )
+        settings = account.settings if self.settings is None else self.settings
+        return ConnectRequest(
+            self.client or account.client,
+            self.address or account.address,
+            account.display_name if self.display_name is None else self.display_name,
+            settings,
+            _clear(self.secret),
+        )
+
+
+class FailureOut(BaseModel):
+    reason: str
+    code: str
+    words: str
+    remedy: str
+    at: datetime
+
+
+class AccountOut(BaseModel):
+    account_id: str
+    client: str
+    address: str
+    display_name: str
+    state: str
+    revision: int
+    settings: dict[str, Any]
+    abilities: tuple[str, ...]
+    failure: FailureOut | None
+    created_at: datetime
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, account: Account) -> AccountOut:
+        rejection = account.rejection
+        return cls(
+            account_id=account.account_id,
+            client=account.client,
+            address=account.address,
+            display_name=account.display_name,
+            state=account.state.value,
+            revision=account.revision,
+            settings=dict(account.settings),
+            abilities=account.abilities,
+            failure=None
+            if rejection is None
+            else FailureOut(
+                reason=rejection.reason,
+                code=rejection.code,
+                words=rejection.words,
+                remedy=rejection.remedy,
+                at=rejection.at,
+            ),
+            created_at=account.created_at,
+            changed_at=account.changed_at,
+        )
+
+
+class KeyIn(_In):
+    name: str = Field(default="", max_length=1000)
+    scopes: tuple[str, ...] = Field(max_length=50)
+
+
+class RotateIn(_In):
+    overlap_seconds: int = Field(default=86400, description="How long the old key goes on working")
+
+    @property
+    def overlap(self) -> timedelta:
+        # Bounded here only so far that it fits a timedelta; the domain says what is too long.
+        return timedelta(seconds=max(-1, min(self.overlap_seconds, 10**9)))
+
+
+class KeyOut(BaseModel):
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    created_by: str
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    successor: str | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> KeyOut:
+        return cls(
+            key_id=key.key_id,
+            name=key.name,
+            scopes=key.scopes,
+            created_at=key.created_at,
+            created_by=key.created_by,
+            last_used_at=key.last_used_at,
+            expires_at=key.expires_at,
+            successor=key.successor,
+        )
+
+
+class NewKeyOut(KeyOut):
+    key: str = Field(description="Shown this once")
+
+    @classmethod
+    def made(cls, key: ApiKey, text: str) -> NewKeyOut:
+        return cls(**KeyOut.of(key).model_dump(), key=text)
+
+
+class AuditOut(BaseModel):
+    record_id: str
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: dict[str, str]
+
+    @classmethod
+    def of(cls, record: AuditRecord) -> AuditOut:
+        return cls(
+            record_id=record.record_id,
+            at=record.at,
+            actor=record.actor,
+            action=record.action.value,
+            subject=record.subject,
+            details=dict(record.details),
+        )
+
+
+def _clear(secret: dict[str, SecretStr]) -> dict[str, str]:
+    return {name: value.get_secret_value() for name, value in secret.items()}

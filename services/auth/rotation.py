@@ -1,0 +1,69 @@
+"""Re-wrapping every account's key under the ring's current key, while the service goes on leasing.
+
+Each account is one compare-and-swap, so a run may be killed and begun again, or run twice at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.auth.domain.account import Account
+from services.auth.domain.key_ring import KeyRing, KeyUnknown
+from services.auth.domain.sealing import BoxUnopenable, rewrap
+from services.auth.ports import Boxes
+from services.runtime.failpoints import hit
+
+_AT_ONCE = 32
+
+
+@dataclass(slots=True)
+class Rotation:
+    """How far it is."""
+
+    total: int
+    done: int = 0
+    changed_meanwhile: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    """Why, by account id."""
+
+
+async def rotate_all(boxes: Boxes, ring: KeyRing, tell: Callable[[Rotation], None]) -> Rotation:
+    """Until nothing is left but what cannot be opened. `tell` hears of every step."""
+    rotation = Rotation(await boxes.count_left(ring.current))
+    tell(rotation)
+    while True:
+        batch: list[Account] = []
+        found = 0
+        async for account in boxes.left(ring.current):
+            if account.account_id in rotation.failed:
+                continue
+            found += 1
+            batch.append(account)
+            if len(batch) == _AT_ONCE:
+                await _rewrap(boxes, ring, batch, rotation)
+                tell(rotation)
+                batch = []
+        if not found:
+            return rotation
+        # Then once more: what changed meanwhile was sealed anew, perhaps by a replica that still read the older ring.
+        await _rewrap(boxes, ring, batch, rotation)
+        tell(rotation)
+
+
+async def _rewrap(boxes: Boxes, ring: KeyRing, batch: list[Account], rotation: Rotation) -> None:
+    await asyncio.gather(*(_rewrap_one(boxes, ring, account, rotation) for account in batch))
+
+
+async def _rewrap_one(boxes: Boxes, ring: KeyRing, account: Account, rotation: Rotation) -> None:
+    assert account.box is not None
+    hit("auth.rotating")
+    try:
+        box = rewrap(ring, account.owner, account.box)
+    except (KeyUnknown, BoxUnopenable) as closed:
+        rotation.failed[account.account_id] = str(closed)
+        return
+    if await boxes.rewrap(account, box):
+        rotation.done += 1
+    else:
+        rotation.changed_meanwhile += 1
