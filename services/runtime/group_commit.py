@@ -81,6 +81,11 @@ class GroupCommit:
             while self._pending:
                 batch, self._pending = self._pending[: self._max_batch], self._pending[self._max_batch :]
                 await self._write([write for write in batch if not write.done.cancelled()])
+        except BaseException as error:
+            for write in (*batch, *self._pending):
+                _fail(write, WriteUnknown(f"{self._collection.name}: {type(error).__name__}"))
+            self._pending = []
+            raise
         finally:
             self._flusher = None
 
@@ -110,6 +115,8 @@ class GroupCommit:
                 unsure.append(write)
             elif entry["code"] == (_DUPLICATE_KEY if write.filter is None else _IMMUTABLE_FIELD):
                 _answer(write, False)
+            elif write.filter is not None and not await self._matches(write.filter):
+                _answer(write, False)  # refused for the fields its filter would have given the new document
             else:
                 _fail(write, OperationFailure(entry.get("errmsg", ""), entry["code"]))
         doubts = details.get("writeConcernErrors", ())
@@ -118,6 +125,9 @@ class GroupCommit:
         else:
             for write in unsure:
                 _answer(write, True)
+
+    async def _matches(self, filter: Mapping[str, Any]) -> bool:  # noqa: A002 - MongoDB's word
+        return await self._collection.find_one(filter, {"_id": 1}) is not None
 
     async def _settle_unknown(self, batch: Sequence[_Write], cause: Exception) -> None:
         """An insert is looked up and repeated; of an update only its caller can tell, by reading what it wrote."""
