@@ -79,8 +79,10 @@ class LinearProtocol(_Machine):  # type: ignore[misc]
         self.stirred = asyncio.Event()
         self.exists = 0
         """Messages in the selected folder."""
+        self.arrived = 0
+        """Messages that the server announced in the selected folder since it was last read."""
         self.news = False
-        """The selected folder grew since this was last cleared."""
+        """It grew since the waiter was last told."""
         self.accepted = False
         """The running IDLE was answered with a continuation."""
         self.sealed = False
@@ -184,6 +186,7 @@ class LinearProtocol(_Machine):  # type: ignore[misc]
     def _counted(self, exists: int) -> None:
         opening = self.pending_sync_command is not None and self.pending_sync_command.name in ("EXAMINE", "SELECT")
         if exists > self.exists and not opening:
+            self.arrived += exists - self.exists
             self.news = True
             self.stirred.set()
         self.exists = exists

@@ -1,0 +1,193 @@
+"""inbox_sync's face of an IMAP mailbox: cursors of UIDVALIDITY and UID, pages of headers, and IDLE to be woken by."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.providers.errors import CursorVoid
+from services.providers.protocols import ConnectPolicy
+from services.providers.smtp_imap import folders as roles
+from services.providers.smtp_imap.imap import internaldate, mailbox, messages, place
+from services.providers.smtp_imap.imap.connection import ImapConnection, open_connection
+from services.providers.smtp_imap.imap.errors import Refused
+from services.providers.smtp_imap.imap.headers import fetch_headers
+from services.providers.smtp_imap.imap.knowledge import Knowledge
+from services.providers.smtp_imap.imap.place import Place
+from services.providers.smtp_imap.imap.spans import Spans
+from services.providers.smtp_imap.imap.turns import Turns
+from services.providers.smtp_imap.imap.waiting import Waiter
+from services.providers.smtp_imap.settings import SmtpImapSettings, read_settings
+from services.providers.types import Credentials, Cursor, Folder, FolderRole, HeaderSet, MessageRef, Page
+
+PAGE = 500
+"""Messages per page: large enough that a round trip is nothing beside it, small enough to be judged at one go."""
+
+
+class SmtpImapSync:
+    """Opens mailboxes. Holds nothing of them."""
+
+    def __init__(self, policy: ConnectPolicy) -> None:
+        self._policy = policy
+
+    async def open(self, credentials: Credentials) -> ImapSession:
+        settings = read_settings(credentials.settings)
+        connection = await open_connection(settings.imap, credentials.secret, self._policy)
+        return ImapSession(connection, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """UIDs to fetch at one go, and up to where the folder is read then. `upto` is None for 'whatever is there'."""
+
+    uid_set: str
+    upto: int | None
+    count: int
+
+
+class ImapSession:
+    """One mailbox over one connection. `wait` may run beside any other method: it gives way."""
+
+    def __init__(self, connection: ImapConnection, settings: SmtpImapSettings) -> None:
+        self._settings = settings
+        self._knowledge = Knowledge()
+        self._turns = Turns(connection)
+        self._waiter = Waiter(connection, self._turns, self._knowledge)
+
+    async def folders(self) -> Sequence[Folder]:
+        async with self._turns.command() as connection:
+            listed = await mailbox.list_folders(connection)
+        return roles.to_read(listed, self._settings.folders)
+
+    async def start(self, folder: Folder) -> Cursor:
+        async with self._turns.command() as connection:
+            state = await self._knowledge.ask(connection, folder.id)
+        self._knowledge.was_read(folder.id, state.uidnext)
+        return str(Place(state.uidvalidity, state.uidnext - 1))
+
+    async def changes(self, folder: Folder, cursor: Cursor) -> AsyncIterator[Page]:
+        after = place.read(cursor)
+        release = self._turns.hold()
+        try:
+            async with self._turns.command() as connection:
+                pieces = self._pushed(connection, folder.id, after) or await self._asked(connection, folder.id, after)
+            async for page in self._pages(folder.id, after, pieces, release):
+                yield page
+        finally:
+            release()
+
+    async def rescan(self, folder: Folder, since: datetime) -> AsyncIterator[Page]:
+        release = self._turns.hold()
+        try:
+            async with self._turns.command() as connection:
+                connection.selected(None)  # what was learnt of the folder before is in doubt
+                state = await self._knowledge.open(connection, folder.id)
+                # SINCE compares days in the server's own time zone, which nobody tells.
+                found = await mailbox.search(connection, "SINCE", internaldate.criterion(since - timedelta(days=1)))
+            # What came meanwhile is news, not history.
+            pieces = _pieces(found.clipped(1, state.uidnext - 1), state.uidnext - 1, exact=True)
+            async for page in self._pages(folder.id, Place(state.uidvalidity, 0), pieces, release, since):
+                yield page
+        finally:
+            release()
+
+    async def fetch(self, ref: MessageRef, limit: int) -> bytes | None:
+        async with self._turns.command() as connection:
+            uid = await self._reach(connection, ref)
+            return None if uid is None else await messages.fetch_message(connection, uid, limit)
+
+    async def fetch_report(self, ref: MessageRef, limit: int) -> bytes | None:
+        async with self._turns.command() as connection:
+            uid = await self._reach(connection, ref)
+            return None if uid is None else await messages.fetch_report(connection, uid, limit)
+
+    async def wait(self, folders: Sequence[Folder], timeout: float) -> bool:
+        """INBOX is idled on; of the others `changes` asks by STATUS, as often as the caller comes."""
+        watched = next((folder for folder in folders if folder.role is FolderRole.INBOX), folders[0])
+        return await self._waiter.wait(watched.id, timeout)
+
+    async def close(self) -> None:
+        await self._turns.close()
+
+    def _pushed(self, connection: ImapConnection, folder_id: str, after: Place) -> list[_Piece]:
+        """What the server has announced in the open folder, to be fetched without asking first; else nothing."""
+        protocol, state = connection.protocol, self._knowledge.state(folder_id)
+        read_to = self._knowledge.read_to(folder_id)
+        if connection.folder_id != folder_id or state is None or state.uidvalidity != after.uidvalidity:
+            return []
+        if read_to is None or after.uid + 1 < read_to or not 0 < protocol.arrived <= PAGE:
+            return []
+        protocol.arrived, protocol.news = 0, False
+        return [_Piece(f"{after.uid + 1}:*", None, 0)]
+
+    async def _asked(self, connection: ImapConnection, folder_id: str, after: Place) -> list[_Piece]:
+        """What is new by the folder's state. Raises `CursorVoid`."""
+        if connection.folder_id == folder_id:
+            connection.protocol.arrived, connection.protocol.news = 0, False
+        state = await self._knowledge.ask(connection, folder_id)
+        after.require_valid(state)
+        last = state.uidnext - 1
+        if last - after.uid <= PAGE:
+            return [_Piece(f"{after.uid + 1}:{last}" if last > after.uid else "", last, 0)]
+        after.require_valid(await self._knowledge.open(connection, folder_id))
+        # UIDs are sparse: asking for windows of them could go on for ever without a message.
+        found = await mailbox.search(connection, "UID", f"{after.uid + 1}:{last}")
+        return _pieces(found.clipped(after.uid + 1, last), last, exact=False)
+
+    async def _pages(
+        self,
+        folder_id: str,
+        after: Place,
+        pieces: Sequence[_Piece],
+        release: Callable[[], None],
+        since: datetime | None = None,
+    ) -> AsyncIterator[Page]:
+        remaining = sum(piece.count for piece in pieces)
+        upto = after.uid
+        for at, piece in enumerate(pieces, start=1):
+            found = await self._headers(folder_id, after, piece.uid_set) if piece.uid_set else {}
+            # `n:*` names the last message even where none is new.
+            headers = tuple(
+                found[uid]
+                for uid in sorted(found)
+                if uid > after.uid and (since is None or found[uid].received_at >= since)
+            )
+            upto = max(found, default=upto) if piece.upto is None else piece.upto
+            upto = max(upto, after.uid)
+            remaining -= piece.count
+            more = at < len(pieces)
+            if not more:
+                self._knowledge.was_read(folder_id, upto + 1)
+                release()  # while the caller judges, the server can be listened to again
+            yield Page(headers, str(Place(after.uidvalidity, upto)), more=more, remaining=remaining)
+
+    async def _headers(self, folder_id: str, after: Place, uid_set: str) -> dict[int, HeaderSet]:
+        async with self._turns.command() as connection:
+            state = await self._knowledge.open(connection, folder_id)
+            if state.uidvalidity != after.uidvalidity:
+                raise CursorVoid("UIDVALIDITY changed while the folder was read")
+            return await fetch_headers(connection, uid_set, folder_id, after.uidvalidity)
+
+    async def _reach(self, connection: ImapConnection, ref: MessageRef) -> int | None:
+        """The message's UID once its folder is open; None where the folder or its numbering is gone."""
+        try:
+            at = place.read(ref.key)
+            state = await self._knowledge.open(connection, ref.folder_id)
+        except (CursorVoid, Refused):
+            return None
+        return at.uid if state.uidvalidity == at.uidvalidity else None
+
+
+def _pieces(found: Spans, last: int, *, exact: bool) -> list[_Piece]:
+    """`exact` where other messages lie between those found; else a range says the same in fewer octets."""
+    pages = list(found.pages(PAGE))
+    pieces = [
+        _Piece(
+            str(page) if exact else f"{page.spans[0][0]}:{page.spans[-1][1]}",
+            page.spans[-1][1] if at < len(pages) else last,
+            page.count,
+        )
+        for at, page in enumerate(pages, start=1)
+    ]
+    return pieces or [_Piece("", last, 0)]
