@@ -10,7 +10,7 @@ bounce.
 from __future__ import annotations
 
 import email
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.errors import MessageError
 
 from flufl.bounce import scan_message
@@ -23,9 +23,10 @@ from services.reply_matching.domain.dsn import recipients as dsn_recipients
 from services.reply_matching.domain.dsn import status_blocks
 from services.reply_matching.domain.headers import Headers
 from services.reply_matching.domain.judged import Evidence
-from services.reply_matching.domain.mime_reading import Mail
+from services.reply_matching.domain.mime_reading import Mail, read_mail
 from services.reply_matching.domain.notice import Notice, read_notice
-from services.reply_matching.domain.reasons import hardness_of, one_line, reason_of
+from services.reply_matching.domain.reasons import hardness_of, one_line, plain, reason_of
+from services.reply_matching.domain.stage import corrected, stage_of
 from services.reply_matching.domain.status_codes import reply_in, status_in
 
 ENOUGH = 4
@@ -42,7 +43,7 @@ class Bounce:
     """By RFC 3464; otherwise by its words."""
 
 
-def read_bounce(mail: Mail) -> Bounce | None:
+def read_bounce(mail: Mail, depth: int = 0) -> Bounce | None:
     """The report in this message; None when it is not one."""
     by_the_book = dsn_recipients(status_blocks(mail))
     if by_the_book:
@@ -55,46 +56,44 @@ def read_bounce(mail: Mail) -> Bounce | None:
     weight, evidence = failure_signs(mail.headers, notice.text, notice.original is not None)
     if weight < ENOUGH:
         return None
-    return Bounce(_by_words(mail, notice), evidence, False)
+    reports = _by_words(mail, notice)
+    if not reports[0].address or reports[0].reason == "undefined":
+        inner = _wrapped(mail, depth)
+        if inner is not None:
+            return Bounce(inner.recipients, (*evidence, Evidence("wrapped_report"), *inner.evidence), inner.standard)
+    return Bounce(reports, evidence, False)
+
+
+def _wrapped(mail: Mail, depth: int) -> Bounce | None:
+    """A gateway that packs the report it got into an empty one of its own: the inner one says what happened."""
+    part = mail.first("message/rfc822")
+    if part is None or depth:
+        return None
+    return read_bounce(read_mail(part.content()), depth + 1)
 
 
 def _completed(report: RecipientReport, notice: Notice, alone: bool) -> RecipientReport:
-    """A standard block that gives no diagnosis of its own: the notice for people often does."""
-    if report.words and report.reason not in (
-        "undefined",
-        "refused",
-        "protocol_error",
-        "system_error",
-        "other_address",
-        "policy",
-    ):
-        return report
+    """A standard block that gives no diagnosis of its own: the notice for people often does, and tells the stage."""
     if report.action not in (Action.FAILED, Action.DELAYED):
         return report
     named = {one.address: one.segment for one in named_recipients(notice.text, (report.address,), frozenset())}
-    segment = named.get(report.address, "") if not alone else notice.text
+    segment = notice.text if alone else named.get(report.address, "")
     if not segment:
         return report
-    words = server_words(segment)
-    reply = reply_in(words) or reply_in(report.words)
-    reason = reason_of(f"{report.words} {words}", report.status, reply)
-    if reason in ("undefined", "refused"):
-        reason = reason_of(segment[:2000], report.status, reply)
-    return _with(report, reason, report.words or one_line(words), reply)
+    words, reason, reply = report.words, report.reason, reply_in(report.words)
+    if not words or reason in _UNTOLD:
+        said = server_words(segment)
+        reply = reply or reply_in(said)
+        reason = reason_of(f"{words} {said}", report.status, reply)
+        if reason in ("undefined", "refused"):
+            reason = reason_of(segment[:2000], report.status, reply)
+        words = words or one_line(said)
+    reason = corrected(reason, words, report.status, stage_of(plain(segment)), report.address)
+    hardness = hardness_of(reason, report.status, reply, segment) if report.action is Action.FAILED else None
+    return replace(report, reason=reason, words=words, hardness=hardness)
 
 
-def _with(report: RecipientReport, reason: str, words: str, reply: str) -> RecipientReport:
-    hardness = hardness_of(reason, report.status, reply) if report.action is Action.FAILED else None
-    return RecipientReport(
-        report.address,
-        report.action,
-        report.status,
-        reason,
-        hardness,
-        words,
-        report.remote_host,
-        report.original_address,
-    )
+_UNTOLD = frozenset({"undefined", "refused", "protocol_error", "system_error", "other_address", "policy"})
 
 
 def _by_words(mail: Mail, notice: Notice) -> tuple[RecipientReport, ...]:
@@ -113,8 +112,8 @@ def _by_words(mail: Mail, notice: Notice) -> tuple[RecipientReport, ...]:
     action = Action.DELAYED if is_delay(headers.text(b"subject"), notice.text) else Action.FAILED
     found = [_report(one.address, action, one.segment, notice.text) for one in named]
     if not found:
-        for address in _second_opinion(mail) or _original_recipient(original):
-            found.append(_report(address, action, notice.text, notice.text))
+        failed = _second_opinion(mail) or _original_recipient(original)
+        found = [_report(address, action, notice.text, notice.text) for address in failed]
     return tuple(found) or (_report("", action, notice.text, notice.text),)
 
 
@@ -127,7 +126,8 @@ def _report(address: str, action: Action, segment: str, whole: str) -> Recipient
         reason = more if more != "undefined" else reason
     if status[:1] == "2":
         status = ""
-    hardness = hardness_of(reason, status, reply) if action is Action.FAILED else None
+    reason = corrected(reason, words, status, stage_of(plain(segment)), address)
+    hardness = hardness_of(reason, status, reply, segment) if action is Action.FAILED else None
     return RecipientReport(address, action, status, reason, hardness, one_line(words))
 
 

@@ -65,6 +65,9 @@ _FINAL = re.compile(
 )
 
 
+_MACHINE = frozenset({"sent_by_a_mail_system", "empty_return_path", "auto_submitted", "x_failed_recipients"})
+
+
 def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[int, tuple[Evidence, ...]]:
     """The weight of all signs together (4 and more is a bounce) and what they were."""
     found: list[Evidence] = []
@@ -102,6 +105,8 @@ def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[in
         found.append(Evidence("carries_the_original"))
     if not (failure or code or about or b"x-failed-recipients" in headers):
         return 0, ()  # a mail system's other messages: greetings, digests, statistics
+    if not _MACHINE.intersection(one.sign for one in found):
+        return 0, ()  # a person who writes about a bounce, or passes one on
     return weight, tuple(found)
 
 

@@ -97,7 +97,7 @@ def server_words(segment: str) -> str:
             if line and test(line):
                 words = [line]
                 for following in lines[index + 1 : index + 8]:
-                    if not following:
+                    if not following or (following[:3].isdigit() and following[:3] != reply_in(line)):
                         break
                     words.append(following)
                 return " ".join(words)

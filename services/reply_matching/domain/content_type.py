@@ -31,7 +31,7 @@ class ContentType:
 def read_content_type(headers: Headers, default: str = "text/plain") -> ContentType:
     """The part's type; `default` when there is none or it is no type at all."""
     value = headers.raw(b"content-type")[:_MAX_VALUE]
-    name = value.partition(b";")[0].strip().lower().decode("ascii", "replace")
+    name = value.partition(b";")[0].strip().partition(b" ")[0].lower().decode("ascii", "replace")
     if "/" not in name:
         return ContentType(default)
     raw = _parameters(value)

@@ -9,7 +9,8 @@ from services.reply_matching.domain.classification import Action, RecipientRepor
 from services.reply_matching.domain.encoded_words import decode_words
 from services.reply_matching.domain.headers import Headers, parse_block
 from services.reply_matching.domain.mime_reading import Mail
-from services.reply_matching.domain.reasons import hardness_of, one_line, reason_of
+from services.reply_matching.domain.reasons import hardness_of, one_line, plain, reason_of
+from services.reply_matching.domain.stage import corrected, stage_of
 from services.reply_matching.domain.status_codes import reply_in, status_in
 
 STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
@@ -84,14 +85,16 @@ def _recipient(block: Headers) -> RecipientReport | None:
     reply = reply_in(words)
     if action is not Action.FAILED and action is not Action.DELAYED:
         return RecipientReport(address, action, status, words=one_line(words), original_address=original)
-    said = f"{words} {status_words}" if words else status_words
-    reason = reason_of(said, status, reply)
+    reason = reason_of(words, status, reply)
+    if reason in ("undefined", "refused"):
+        reason = reason_of(status_words, status, reply)
+    reason = corrected(reason, words, status, stage_of(plain(words)), address)
     return RecipientReport(
         address,
         action,
         status,
         reason,
-        hardness_of(reason, status, reply) if action is Action.FAILED else None,
+        hardness_of(reason, status, reply, words) if action is Action.FAILED else None,
         one_line(words or _comment(status_words)),
         block.text(b"remote-mta").partition(";")[2].strip() or block.text(b"remote-mta"),
         original if original != address else "",

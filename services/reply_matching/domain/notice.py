@@ -22,9 +22,10 @@ _STRONG_FIELD = re.compile(
     r"(?:received|return-path|message-id|dkim-signature|mime-version|x-received):", re.IGNORECASE
 )
 _DIVIDER = re.compile(
-    r"(?:original|returned|undelivered|unsent|your|failed|bounced|rejected) (?:e-?mail |mail )?(?:message|mail|text|headers?)\b.{0,30}"
-    r"(?:follow|below|attached|header|$|-)|message (?:text|headers?|header) (?:follow|is)|copy of (?:the|your|this) (?:original )?"
-    r"(?:e-?mail |mail )?(?:message|mail|headers?)|below this line|header of the (?:original )?message|(?:start|begin) of .{0,20}message",
+    r"(?:original|returned|undelivered|unsent|failed|bounced|rejected) (?:e-?mail |mail )?(?:message|mail|text|headers?)\b"
+    r".{0,30}(?:follow|below|attached|header|$|-)|message (?:text|headers?) (?:follow|is)|copy of (?:the|your|this) "
+    r"(?:original )?(?:e-?mail |mail )?(?:message|mail|headers?)|below this line|header of the (?:original )?message|"
+    r"(?:start|begin) of .{0,20}message",
     re.IGNORECASE,
 )
 
@@ -87,7 +88,7 @@ def _original_starts(lines: list[str]) -> int | None:
         if not stripped:
             continue
         if _FIELD.match(stripped) and " " not in stripped.partition(":")[0]:
-            near = [one.strip() for one in lines[index + 1 : index + 12]]
+            near = _until_blank(lines[index + 1 : index + 12])
             fields = [one for one in near if _FIELD.match(one)]
             strong = _STRONG_FIELD.match(stripped) or any(_STRONG_FIELD.match(one) for one in fields)
             if strong and (fields or _STRONG_FIELD.match(stripped)):
@@ -97,6 +98,11 @@ def _original_starts(lines: list[str]) -> int | None:
         elif _DIVIDER.search(stripped[:200]):
             announced = index
     return None
+
+
+def _until_blank(lines: list[str]) -> list[str]:
+    stripped = [line.strip() for line in lines]
+    return stripped[: stripped.index("")] if "" in stripped else stripped
 
 
 def _unindented(lines: list[str]) -> str:

@@ -62,6 +62,14 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"we do not accept mail from", r"refuse.{0,20} (?:connection|mail)s? from", r"mail from .{0,60}(?:refused|denied)",
         r"(?:connection|session) (?:dropped|denied)", r"complaints",
     )),
+    ("list_error", (
+        r"google groups", r"groups\.google", r"(?:group|grupo|gruppo|groep|grup|群組|グループ|групп)\w{0,3}.{0,150}(?:permi[st]|berechtig|autoris|"
+        r"autorizz|toestemming|uprawnie|權限|権限)",
+    )),
+    ("unknown_user", (
+        r"recipient address rejected: access denied", r"recipient address rejected\.?$", r"no longer on server",
+    )),
+    ("unreachable", (r"host not found,? try again", r"name service error.{0,80}try again")),
     ("sender_rejected", (
         r"sender(?:'s)? (?:address|domain|e-?mail|mailbox|verify|verification|rejected|denied|unknown|not |is not|is on|from|"
         r"refused|blocked|was|has|id)", r"(?:reject|bad|invalid|unknown|illegal|forged|fake|unrouteable|unroutable|unresolvable|"
@@ -79,12 +87,12 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"here", r"is not (?:one of our|a local|hosted|in our) ?(?:domains?|here)?\b.{0,10}domain", r"must authenticate",
     )),
     ("no_mail_accepted", (
-        r"null ?mx", r"no smtp service", r"(?:domain|host|server|site).{0,60}(?:does not|doesn't|not|never) (?:accept|receive|take)s? "
+        r"null ?mx", r"couldn't find a mail exchanger", r"no smtp service", r"(?:domain|host|server|site).{0,60}(?:does not|doesn't|not|never) (?:accept|receive|take)s? "
         r"(?:any )?(?:e-?mail|mail|messages)\b(?! from)", r"smtp protocol returned.{0,20} no mail", r"(?:not|no) (?:a )?mail "
         r"(?:server|host|exchanger) for",
     )),
     ("host_unknown", (
-        r"(?:host|domain)(?: or domain)?(?: name)?s?.{0,60}(?:not found|unknown|does(?:n't| not) exist|could not be (?:found|resolved)|"
+        r"(?:host|domain)(?: name)? (?:is )?unknown", r"(?:host|domain)(?: or domain)?(?: name)?s?.{0,60}(?:not found|does(?:n't| not) exist|could not be (?:found|resolved)|"
         r"not resolv|cannot be (?:found|resolved)|couldn't be (?:found|resolved)|no longer exist|not exist|is invalid|isn't valid|"
         r"lookup fail)", r"(?:unknown|no such|bad|invalid|illegal|unresolvable|non-?existent|can't find|couldn't find|cannot find|"
         r"could not find|unrouteable|unroutable).{0,20} (?:mail |destination |any )?(?:host|domain|system|gateway|mail exchanger|mx|"
@@ -92,7 +100,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"entry|hosts?|server)", r"no (?:valid )?(?:mx|mail exchanger|mail server)s?\b", r"(?:address|name) lookup.{0,20} fail",
         r"dns (?:lookup )?(?:error|fail|domain)", r"(?:not|isn't) a (?:valid|known) (?:domain|host)", r"domain.{0,30} not (?:valid|"
         r"registered)", r"(?:all|every).{0,20} (?:mx|host).{0,30} (?:invalid|points? to)", r"no dns",
-        r"unable to (?:resolve|find|look ?up).{0,30} (?:host|domain|mx|server)",
+        r"domain is not reachable", r"unable to (?:resolve|find|look ?up).{0,30} (?:host|domain|mx|server)",
     )),
     ("moved", (
         r"has (?:recently )?moved", r"(?:user|recipient|mailbox|address|account|person|he|she|i) (?:is|has|have|was|has been) ?(?:been )?"
@@ -105,7 +113,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"deactivated|locked|frozen|not active|terminated|closed|blocked|cancell?ed|discontinued|on hold|restricted)",
         r"(?:disabled|inactive|suspended|deactivated|locked|expired|closed|dormant|invalid/inactive) (?:user|recipient|mailbox|account|"
         r"address)", r"(?:account|mailbox|user|address).{0,40} (?:not been (?:used|activated)|no longer (?:active|in use|used))",
-        r"account (?:has )?expired", r"mailbox currently suspended", r"no longer (?:on server|active|accept)", r"not (?:currently )?"
+        r"account (?:has )?expired", r"mailbox currently suspended", r"no longer (?:active|accept)", r"not (?:currently )?"
         r"accepting (?:mail|messages|e-?mail)", r"service (?:has been )?(?:suspended|disabled)", r"out of service", r"user suspended",
     )),
     ("unknown_user", (

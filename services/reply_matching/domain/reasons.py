@@ -81,13 +81,16 @@ def plain(words: str) -> str:
     return " ".join(text.split())
 
 
-def hardness_of(reason: str, status: str = "", reply: str = "") -> Hardness:
+def hardness_of(reason: str, status: str = "", reply: str = "", words: str = "") -> Hardness:
     """Hard when the address cannot work. A host that is not found *for now* may be found tomorrow."""
     if reason not in _HARD:
         return Hardness.SOFT
-    if reason == "host_unknown" and is_temporary(status, reply):
+    if reason == "host_unknown" and (is_temporary(status, reply) or _FOR_NOW.search(plain(words))):
         return Hardness.SOFT
     return Hardness.HARD
+
+
+_FOR_NOW = re.compile(r"try again|temporar|aborted after|expired|for \d{1,3} (?:hours|days)|time(?:d )?-?out")
 
 
 _WHITE = re.compile(r"\s+")
