@@ -20,7 +20,7 @@ from replywire_contracts.v1.values import Identities
 
 from services.reply_matching.domain.addresses import normal_address
 from services.reply_matching.domain.headers import normal_id
-from services.reply_matching.domain.judged import JudgedMessage, VerdictKind
+from services.reply_matching.domain.judged import JudgedMessage
 from services.reply_matching.domain.keys import registration_keys
 from services.reply_matching.domain.subjects import normal_subject
 from services.reply_matching.holding import Holding
@@ -68,7 +68,7 @@ class Handlers:
             for message in asked.messages
         ]
         verdicts = await self.judging.verdicts(messages, inside=asked.inside)
-        return Verdicts(verdicts=tuple(answer(one) for one in verdicts if one.kind is not VerdictKind.UNRELATED))
+        return Verdicts(verdicts=tuple(answer(one) for one in verdicts))
 
     async def confirm_held(self, asked: ConfirmHeld) -> Held:
         return Held(refs=tuple(await self.replies.settled(asked.account_id, asked.refs)))

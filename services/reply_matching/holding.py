@@ -86,10 +86,11 @@ class Holding:
             received_at=event.received_at,
             provider_thread_id=event.provider_thread_id,
         )
-        [verdict] = await self.judging.verdicts([message], inside=False)
-        if verdict.kind is VerdictKind.LOOK_INSIDE:
-            [verdict] = await self.judging.verdicts([message], inside=True)
-        if verdict.kind is not VerdictKind.MATCH or verdict.tracked is None:
+        verdicts = await self.judging.verdicts([message], inside=False)
+        if verdicts and verdicts[0].kind is VerdictKind.LOOK_INSIDE:
+            verdicts = await self.judging.verdicts([message], inside=True)
+        verdict = verdicts[0] if verdicts else None
+        if verdict is None or verdict.kind is not VerdictKind.MATCH or verdict.tracked is None:
             return None
         record = await self.tracked.record(verdict.tracked.team_id, verdict.tracked.request_id)
         if record is None:

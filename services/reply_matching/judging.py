@@ -14,8 +14,6 @@ from services.reply_matching.domain.judged import Candidates, JudgedMessage, Ver
 from services.reply_matching.domain.report import look_inside
 from services.reply_matching.ports import OwnAddresses, TrackedMessages
 
-_UNRELATED = VerdictKind.UNRELATED
-
 
 @dataclass(frozen=True, slots=True)
 class Judging:
@@ -23,23 +21,23 @@ class Judging:
     own_addresses: OwnAddresses
 
     async def verdicts(self, messages: Sequence[JudgedMessage], *, inside: bool) -> list[Verdict]:
-        """One verdict per message, in their order; all messages are of one team.
+        """The verdicts that are not plain `unrelated`, in the messages' order; all messages are of one team.
 
         A message's own id is looked up only where another name of it was found: it can turn a match into an own copy,
         never make one, and nearly every message of a mailbox would be asked about for nothing.
         """
         known = [look_inside(candidates(one), one.block) if inside else candidates(one) for one in messages]
         found = dict(await self.tracked.find(key for one in known for key in one.keys[len(one.own) :]))
-        hits = [one for one in known if found and not found.keys().isdisjoint(one.keys)]
-        if not hits:
-            return [judge(one, {}) for one in known]
+        names = found.keys()
+        hits = [one for one in known if not names.isdisjoint(one.keys)] if found else []
         found |= await self.tracked.find(key for one in hits for key in one.own)
         own = await self._own_senders(hits)
-        verdicts = [judge(one, found, own) for one in known]
+        telling = [one for one in known if one.report_like or not names.isdisjoint(one.keys)]
+        verdicts = [judge(one, found, own) for one in telling]
         for verdict in verdicts:
             if verdict.members and verdict.tracked is not None:
                 await self.tracked.add_members(verdict.tracked.team_id, verdict.tracked.request_id, verdict.members)
-        return verdicts
+        return [verdict for verdict in verdicts if verdict.kind is not VerdictKind.UNRELATED]
 
     async def _own_senders(self, hits: Sequence[Candidates]) -> frozenset[str]:
         senders = {address_of(one.headers.raw(b"from")) for one in hits} - {""}
