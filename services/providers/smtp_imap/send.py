@@ -1,0 +1,59 @@
+"""send's face of the SMTP/IMAP client: submits over kept SMTP connections; the Sent folder is looked at over IMAP."""
+
+from __future__ import annotations
+
+from services.providers.protocols import Checkpoint, ConnectPolicy
+from services.providers.smtp_imap import CLIENT
+from services.providers.smtp_imap.settings import SMTP_PASSWORD, Endpoint, read_settings, secret_of
+from services.providers.smtp_imap.smtp.connection import Connection
+from services.providers.smtp_imap.smtp.dial import dial
+from services.providers.smtp_imap.smtp.envelope import WentStale
+from services.providers.smtp_imap.smtp.handover import hand_over
+from services.providers.smtp_imap.smtp.pool import Pool
+from services.providers.smtp_imap.smtp.timeouts import Timeouts
+from services.providers.types import Credentials, Outgoing, Probe, SentCopy, Submitted
+
+
+class SmtpImapSend:
+    """One for all accounts of a process; conforms to `protocols.Send`."""
+
+    def __init__(
+        self,
+        policy: ConnectPolicy,
+        *,
+        timeouts: Timeouts | None = None,
+        connections: int = CLIENT.capabilities.connections_per_account,
+    ) -> None:
+        self._policy = policy
+        self._timeouts = timeouts or Timeouts()
+        self._pool = Pool(self._dial, self._timeouts, connections)
+
+    async def submit(self, outgoing: Outgoing, credentials: Credentials, checkpoint: Checkpoint) -> Submitted:
+        endpoint = read_settings(credentials.settings).smtp
+        key = secret_of(endpoint, credentials.secret, SMTP_PASSWORD)
+        try:
+            return await self._attempt(outgoing, credentials.account_id, endpoint, key, checkpoint, fresh=False)
+        except WentStale:
+            # The server had closed a kept connection: nothing was sent, and a new one is never stale.
+            return await self._attempt(outgoing, credentials.account_id, endpoint, key, checkpoint, fresh=True)
+
+    async def probe(self, outgoing: Outgoing, credentials: Credentials, handle: str | None) -> Probe:
+        raise NotImplementedError
+
+    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials) -> SentCopy:
+        raise NotImplementedError
+
+    async def forget(self, account_id: str) -> None:
+        self._pool.forget(account_id)
+
+    async def close(self) -> None:
+        self._pool.close()
+
+    async def _attempt(
+        self, outgoing: Outgoing, account_id: str, endpoint: Endpoint, key: str, checkpoint: Checkpoint, *, fresh: bool
+    ) -> Submitted:
+        async with self._pool.connection(account_id, endpoint, key, fresh=fresh) as connection:
+            return await hand_over(outgoing, connection, endpoint.host, checkpoint, self._timeouts)
+
+    async def _dial(self, endpoint: Endpoint, key: str) -> Connection:
+        return await dial(endpoint, key, self._policy, self._timeouts)

@@ -1,0 +1,134 @@
+"""Keeps each account's logged-in connections for its next message, within its number, and lets none grow old."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from services.providers.smtp_imap.settings import Endpoint
+from services.providers.smtp_imap.smtp.connection import Connection
+from services.providers.smtp_imap.smtp.timeouts import Timeouts
+
+Dial = Callable[[Endpoint, str], Awaitable[Connection]]
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One account's connections."""
+
+    turns: asyncio.Semaphore
+    login: bytes = b""
+    """What they were opened with; others are opened when it changes."""
+    idle: list[Connection] = field(default_factory=list)
+    users: int = 0
+    sweep: asyncio.TimerHandle | None = None
+
+
+class Pool:
+    """`connections` is how many may be open for one account at once."""
+
+    def __init__(self, dial: Dial, timeouts: Timeouts, connections: int) -> None:
+        self._dial = dial
+        self._timeouts = timeouts
+        self._connections = connections
+        self._lanes: dict[str, _Lane] = {}
+
+    @asynccontextmanager
+    async def connection(
+        self, account_id: str, endpoint: Endpoint, key: str, *, fresh: bool = False
+    ) -> AsyncIterator[Connection]:
+        """One connection for one message, waiting for a turn. With `fresh`, a newly opened one. It is kept afterwards
+        where it is at rest, whatever came of the message; else it is cut off."""
+        lane = self._lanes.get(account_id) or self._lanes.setdefault(
+            account_id, _Lane(asyncio.Semaphore(self._connections))
+        )
+        lane.users += 1
+        try:
+            async with lane.turns:
+                login = _fingerprint(endpoint, key)
+                if login != lane.login:
+                    _end_all(lane)
+                    lane.login = login
+                connection = (None if fresh else await self._kept(lane)) or await self._dial(endpoint, key)
+                try:
+                    yield connection
+                finally:
+                    self._put_back(account_id, lane, connection, login)
+        finally:
+            lane.users -= 1
+            self._drop_empty(account_id, lane)
+
+    def forget(self, account_id: str) -> None:
+        """Close what is unused; what is in use is closed after its message."""
+        lane = self._lanes.pop(account_id, None)
+        if lane is not None:
+            _end_all(lane)
+            lane.login = b"forgotten"
+
+    def close(self) -> None:
+        for account_id in list(self._lanes):
+            self.forget(account_id)
+
+    async def _kept(self, lane: _Lane) -> Connection | None:
+        now = asyncio.get_running_loop().time()
+        while lane.idle:
+            connection = lane.idle.pop()
+            try:
+                alive = await connection.alive(now, self._timeouts)
+            except BaseException:
+                connection.abort()
+                raise
+            if alive:
+                connection.reused = True
+                return connection
+            connection.end()
+        return None
+
+    def _put_back(self, account_id: str, lane: _Lane, connection: Connection, login: bytes) -> None:
+        if not connection.at_rest:
+            connection.abort()
+        elif lane.login != login or self._lanes.get(account_id) is not lane:
+            connection.end()
+        else:
+            loop = asyncio.get_running_loop()
+            connection.idle_since = loop.time()
+            lane.idle.append(connection)
+            if lane.sweep is None:
+                lane.sweep = loop.call_later(self._timeouts.keep_idle, self._sweep, account_id, lane)
+
+    def _sweep(self, account_id: str, lane: _Lane) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        fresh = [
+            each for each in lane.idle if each.at_rest and now - each.idle_since < self._timeouts.keep_idle
+        ]
+        for each in lane.idle:
+            if each not in fresh:
+                each.end()
+        lane.idle = fresh
+        lane.sweep = None
+        if fresh:
+            oldest = min(each.idle_since for each in fresh)
+            lane.sweep = loop.call_at(oldest + self._timeouts.keep_idle, self._sweep, account_id, lane)
+        self._drop_empty(account_id, lane)
+
+    def _drop_empty(self, account_id: str, lane: _Lane) -> None:
+        if not lane.users and not lane.idle and self._lanes.get(account_id) is lane:
+            del self._lanes[account_id]
+
+
+def _end_all(lane: _Lane) -> None:
+    if lane.sweep is not None:
+        lane.sweep.cancel()
+        lane.sweep = None
+    for connection in lane.idle:
+        connection.end()
+    lane.idle.clear()
+
+
+def _fingerprint(endpoint: Endpoint, key: str) -> bytes:
+    """The secret itself is not kept while a connection is."""
+    return sha256(f"{endpoint!r}\0{key}".encode()).digest()
