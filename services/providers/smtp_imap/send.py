@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.providers.protocols import Checkpoint, ConnectPolicy
 from services.providers.smtp_imap import CLIENT
-from services.providers.smtp_imap.settings import SMTP_PASSWORD, Endpoint, read_settings, secret_of
+from services.providers.smtp_imap.settings import Endpoint
 from services.providers.smtp_imap.smtp.connection import Connection
 from services.providers.smtp_imap.smtp.dial import dial
 from services.providers.smtp_imap.smtp.envelope import WentStale
@@ -29,13 +29,11 @@ class SmtpImapSend:
         self._pool = Pool(self._dial, self._timeouts, connections)
 
     async def submit(self, outgoing: Outgoing, credentials: Credentials, checkpoint: Checkpoint) -> Submitted:
-        endpoint = read_settings(credentials.settings).smtp
-        key = secret_of(endpoint, credentials.secret, SMTP_PASSWORD)
         try:
-            return await self._attempt(outgoing, credentials.account_id, endpoint, key, checkpoint, fresh=False)
+            return await self._attempt(outgoing, credentials, checkpoint, fresh=False)
         except WentStale:
             # The server had closed a kept connection: nothing was sent, and a new one is never stale.
-            return await self._attempt(outgoing, credentials.account_id, endpoint, key, checkpoint, fresh=True)
+            return await self._attempt(outgoing, credentials, checkpoint, fresh=True)
 
     async def probe(self, outgoing: Outgoing, credentials: Credentials, handle: str | None) -> Probe:
         raise NotImplementedError
@@ -50,10 +48,10 @@ class SmtpImapSend:
         self._pool.close()
 
     async def _attempt(
-        self, outgoing: Outgoing, account_id: str, endpoint: Endpoint, key: str, checkpoint: Checkpoint, *, fresh: bool
+        self, outgoing: Outgoing, credentials: Credentials, checkpoint: Checkpoint, *, fresh: bool
     ) -> Submitted:
-        async with self._pool.connection(account_id, endpoint, key, fresh=fresh) as connection:
-            return await hand_over(outgoing, connection, endpoint.host, checkpoint, self._timeouts)
+        async with self._pool.connection(credentials, fresh=fresh) as connection:
+            return await hand_over(outgoing, connection, checkpoint, self._timeouts)
 
     async def _dial(self, endpoint: Endpoint, key: str) -> Connection:
         return await dial(endpoint, key, self._policy, self._timeouts)

@@ -15,6 +15,7 @@ from services.providers.smtp_imap.smtp.timeouts import Timeouts
 class Connection:
     smtp: aiosmtplib.SMTP
     dialogue: Dialogue
+    host: str
     opened_at: float
     """By the event loop's clock, like all times here."""
     idle_since: float = 0.0

@@ -14,7 +14,7 @@ from services.providers.types import Outgoing, Phase, Submitted
 
 
 async def hand_over(
-    outgoing: Outgoing, connection: Connection, host: str, checkpoint: Checkpoint, timeouts: Timeouts
+    outgoing: Outgoing, connection: Connection, checkpoint: Checkpoint, timeouts: Timeouts
 ) -> Submitted:
     """Raises as `protocols.Send.submit` says, or `WentStale`. Whatever is raised, the connection
     may be used again exactly if it is `at_rest`."""
@@ -24,24 +24,24 @@ async def hand_over(
     except CAUGHT as failed:
         if connection.reused and not isinstance(failed, TimeoutError):
             raise WentStale from failed
-        raise mapped(failed, Stage.MAIL, host) from failed
+        raise mapped(failed, Stage.MAIL, connection.host) from failed
     await checkpoint(Phase.RECIPIENTS_ACCEPTED)
     await checkpoint(Phase.BODY)
     try:
         await connection.dialogue.write_body(_dot_stuffed(outgoing.mime), timeouts.body)
         require_silence(connection)
     except CAUGHT as failed:
-        raise _refusal_in_body(connection) or mapped(failed, Stage.FINAL, host) from failed
+        raise _refusal_in_body(connection) or mapped(failed, Stage.FINAL, connection.host) from failed
     await checkpoint(Phase.COMMITTING)
     try:
         require_silence(connection)
         connection.dialogue.send(b".\r\n", 1)
     except CAUGHT as failed:  # the dot was not written: an ended connection takes none
-        raise _refusal_in_body(connection) or mapped(failed, Stage.FINAL, host) from failed
+        raise _refusal_in_body(connection) or mapped(failed, Stage.FINAL, connection.host) from failed
     await checkpoint(Phase.COMMITTED)
     reply = await _final_reply(connection, timeouts.final)
     await checkpoint(Phase.ANSWERED)
-    return Submitted(identities_after(outgoing, reply, host), opened.recipients, reply.words)
+    return Submitted(identities_after(outgoing, reply, connection.host), opened.recipients, reply.words)
 
 
 def require_silence(connection: Connection) -> None:

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from services.providers.smtp_imap.settings import Endpoint
+from services.providers.smtp_imap.settings import SMTP_PASSWORD, Endpoint, read_settings, secret_of
 from services.providers.smtp_imap.smtp.connection import Connection
 from services.providers.smtp_imap.smtp.timeouts import Timeouts
+from services.providers.types import Credentials
 
 Dial = Callable[[Endpoint, str], Awaitable[Connection]]
 
@@ -22,6 +23,7 @@ class _Lane:
     turns: asyncio.Semaphore
     login: bytes = b""
     """What they were opened with; others are opened when it changes."""
+    endpoint: Endpoint | None = None
     idle: list[Connection] = field(default_factory=list)
     users: int = 0
     sweep: asyncio.TimerHandle | None = None
@@ -37,22 +39,21 @@ class Pool:
         self._lanes: dict[str, _Lane] = {}
 
     @asynccontextmanager
-    async def connection(
-        self, account_id: str, endpoint: Endpoint, key: str, *, fresh: bool = False
-    ) -> AsyncIterator[Connection]:
+    async def connection(self, credentials: Credentials, *, fresh: bool = False) -> AsyncIterator[Connection]:
         """One connection for one message, waiting for a turn. With `fresh`, a newly opened one. It is kept afterwards
         where it is at rest, whatever came of the message; else it is cut off."""
-        lane = self._lanes.get(account_id) or self._lanes.setdefault(
-            account_id, _Lane(asyncio.Semaphore(self._connections))
-        )
+        account_id = credentials.account_id
+        lane = self._lanes.get(account_id)
+        if lane is None:
+            lane = self._lanes[account_id] = _Lane(asyncio.Semaphore(self._connections))
         lane.users += 1
         try:
             async with lane.turns:
-                login = _fingerprint(endpoint, key)
-                if login != lane.login:
-                    _end_all(lane)
-                    lane.login = login
-                connection = (None if fresh else await self._kept(lane)) or await self._dial(endpoint, key)
+                login = _fingerprint(credentials)
+                endpoint = self._endpoint(lane, credentials, login)
+                connection = None if fresh else await self._kept(lane)
+                if connection is None:
+                    connection = await self._dial(endpoint, secret_of(endpoint, credentials.secret, SMTP_PASSWORD))
                 try:
                     yield connection
                 finally:
@@ -71,6 +72,12 @@ class Pool:
     def close(self) -> None:
         for account_id in list(self._lanes):
             self.forget(account_id)
+
+    def _endpoint(self, lane: _Lane, credentials: Credentials, login: bytes) -> Endpoint:
+        if lane.endpoint is None or login != lane.login:
+            _end_all(lane)
+            lane.endpoint, lane.login = read_settings(credentials.settings).smtp, login
+        return lane.endpoint
 
     async def _kept(self, lane: _Lane) -> Connection | None:
         now = asyncio.get_running_loop().time()
@@ -102,9 +109,7 @@ class Pool:
     def _sweep(self, account_id: str, lane: _Lane) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        fresh = [
-            each for each in lane.idle if each.at_rest and now - each.idle_since < self._timeouts.keep_idle
-        ]
+        fresh = [each for each in lane.idle if each.at_rest and now - each.idle_since < self._timeouts.keep_idle]
         for each in lane.idle:
             if each not in fresh:
                 each.end()
@@ -129,6 +134,6 @@ def _end_all(lane: _Lane) -> None:
     lane.idle.clear()
 
 
-def _fingerprint(endpoint: Endpoint, key: str) -> bytes:
+def _fingerprint(credentials: Credentials) -> bytes:
     """The secret itself is not kept while a connection is."""
-    return sha256(f"{endpoint!r}\0{key}".encode()).digest()
+    return sha256(repr((credentials.settings, credentials.secret)).encode("utf-8", "surrogatepass")).digest()

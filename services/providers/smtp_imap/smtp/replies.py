@@ -44,6 +44,8 @@ class Reply:
     @property
     def words(self) -> str:
         """The server's own words on one printable line, at most 500 characters, without the codes."""
+        if self.text.isprintable():
+            return _ENHANCED.sub("", self.text, count=1).strip()[:500]
         lines = [_ENHANCED.sub("", line, count=1) for line in self.text[:4000].split("\n")]
         line = " ".join("".join(c if c.isprintable() else " " for c in " ".join(lines)).split())
         return line[:500]
@@ -57,7 +59,7 @@ class Reply:
         return 400 <= self.code <= 599
 
 
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
+_ENHANCED = re.compile(r"^[245]\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
 # Exchange Online, Workspace, Zoho, SES, cPanel, Yahoo, each in its own words.
 _QUOTA = re.compile(
     r"(?:exceed\w*|reach\w*|over)\b.{0,60}\b(?:daily|hourly|sending|message|messages|recipients?|e?mails?)\b.{0,40}"
