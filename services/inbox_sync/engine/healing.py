@@ -1,0 +1,68 @@
+"""Learns from auth which mailboxes there are, at start and from time to time: events may have been missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from services.inbox_sync.domain import words
+from services.inbox_sync.domain.mailboxes import DISCONNECTED, Account
+from services.inbox_sync.ports import Auth, AuthUnavailable, Clock, Ledger, Mailboxes
+from services.runtime.logging import get_logger
+
+_TRY_AGAIN = 5.0
+_log = get_logger(__name__)
+
+
+class Accounts:
+    """Takes in auth's word, whichever way it comes."""
+
+    def __init__(self, mailboxes: Mailboxes, ledger: Ledger, auth: Auth, nudge: Callable[[], None]) -> None:
+        self._mailboxes = mailboxes
+        self._ledger = ledger
+        self._auth = auth
+        self._nudge = nudge
+
+    async def take_in(self, account: Account) -> None:
+        if not await self._mailboxes.record(account):
+            return
+        self._auth.forget(account.account_id)
+        if account.connection == DISCONNECTED:
+            await self._ledger.forget(account.account_id)
+        self._nudge()
+
+    async def heal(self, now: Clock) -> int:
+        """How many mailboxes were not as auth says. Raises `AuthUnavailable`."""
+        healed, after = 0, None
+        while True:
+            page = await self._auth.page(after)
+            known = await self._mailboxes.revisions([view.account_id for view in page.accounts])
+            for view in page.accounts:
+                if known.get(view.account_id, 0) < view.revision:
+                    healed += 1
+                    await self.take_in(
+                        Account(
+                            account_id=view.account_id,
+                            team_id=view.team_id,
+                            client=view.client,
+                            address=view.address,
+                            connection=view.state,
+                            revision=view.revision,
+                            at=now(),
+                        )
+                    )
+            after = page.next
+            if after is None:
+                return healed
+
+    async def keep_healing(self, every: timedelta, now: Clock) -> None:
+        """For ever."""
+        while True:
+            pause = every.total_seconds()
+            try:
+                await self.heal(now)
+            except AuthUnavailable as away:
+                pause = min(pause, _TRY_AGAIN)
+                _log.info("auth did not list the mailboxes", at=words.origin(away))
+            await asyncio.sleep(pause)
