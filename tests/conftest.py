@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from tests.servers import mongod as mongod_server
 from tests.servers import nats_server as bus_server
 from tests.servers.choice import RunningServer
+
+if TYPE_CHECKING:
+    from tests.servers.stack import RunningStack
 
 
 def _run(server: RunningServer) -> Iterator[RunningServer]:
@@ -73,6 +77,26 @@ async def own_mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
     folder = tmp_path_factory.mktemp("own-mongod")
     async with _own(mongod_server.make(folder, fault_commands=True)) as server:
         yield server
+
+
+@pytest.fixture
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
+    """All of Replywire, one replica of each service, of this test alone. For others: `tests.servers.stack.running`."""
+    from tests.servers.stack import running  # it imports the services' ground: only tests of the stack wait for that
+
+    async with running(tmp_path_factory.mktemp("stack")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The worker's stack, for tests that do not hurt it and use addresses and request ids of their own."""
+    from tests.servers.stack import make
+
+    started = make(tmp_path_factory.mktemp("shared-stack"))
+    asyncio.run(started.stack.start())
+    yield started
+    asyncio.run(started.stack.stop())
 
 
 @contextlib.asynccontextmanager

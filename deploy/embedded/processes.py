@@ -100,6 +100,32 @@ class Process:
         threading.Thread(target=lambda: end.set_result(popen.wait()), name=f"end of {self.name}", daemon=True).start()
         self._end = end
 
+    async def output(self, timeout: float) -> str:
+        """Run it to its end: what it printed. Its log gets its errors alone. Raises `EmbeddedError` where it fails."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._log_start = log.tell()
+            running = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._env,
+                cwd=self._cwd,
+                start_new_session=True,
+                preexec_fn=_die_with(os.getpid()),
+            )
+        try:
+            async with asyncio.timeout(timeout):
+                printed, _ = await running.communicate()
+        except TimeoutError:
+            running.kill()
+            await running.wait()
+            raise EmbeddedError(f"{self.name} gave no answer within {timeout:g} s. {self.last_words()}") from None
+        if running.returncode != 0:
+            raise EmbeddedError(f"{self.name} failed with status {running.returncode}. {self.last_words()}")
+        return printed.decode()
+
     async def ended(self) -> int:
         """Wait for its end: the exit status, negative for a signal."""
         if self._end is None:

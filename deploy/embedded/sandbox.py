@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy.embedded.errors import DidNotStart, PortTaken
+from deploy.embedded.errors import DidNotStart, EmbeddedError, PortTaken
 from deploy.embedded.processes import Process, free_port, listens
 from deploy.embedded.sandbox_mail.certificates import CA_FILE
 from deploy.embedded.sandbox_mail.settings import DEFAULT_USERS
@@ -29,7 +29,13 @@ class SandboxMail:
         self.ports = dict(ports or {})
         self.ca_file = folder / "tls" / CA_FILE
         self.ledger_file = folder / "accepted.jsonl"
-        self.process: Process | None = None
+        self._process: Process | None = None
+
+    @property
+    def process(self) -> Process:
+        if self._process is None:
+            raise EmbeddedError("the sandbox mail server was never started")
+        return self._process
 
     async def start(self) -> None:
         """Start it (again) and return once every port answers. Raises `PortTaken`, `DidNotStart`."""
@@ -45,7 +51,7 @@ class SandboxMail:
             "REPLYWIRE_SANDBOX_USERS": json.dumps(self.users),
         }
         command = [sys.executable, "-m", "deploy.embedded.sandbox_mail"]
-        self.process = process = Process(
+        self._process = process = Process(
             "sandbox_mail", command, self.folder / "sandbox_mail.log", env={**os.environ, **settings}
         )
         process.launch()
@@ -60,8 +66,8 @@ class SandboxMail:
             raise
 
     async def stop(self) -> None:
-        if self.process is not None and self.process.running:
-            await self.process.stop()
+        if self._process is not None and self._process.running:
+            await self._process.stop()
 
     def settings_for(self, address: str) -> dict[str, Any]:
         """What connects this user's mailbox as the client `smtp_imap`, without its password."""

@@ -70,7 +70,8 @@ async def test_mongod_refuses_zlib(mongodb_url: str) -> None:
 async def test_a_user_of_the_bus_may_do_what_is_listed_and_no_more(tmp_path: Path) -> None:
     authorization = """authorization { users = [
       { user: "writer", password: "pw", permissions: { publish: { allow: ["mail.>"] } } }
-      { user: "reader", password: "p-w", permissions: { publish: { allow: ["nothing"] }, subscribe: { allow: ["mail.>"] } } }
+      { user: "reader", password: "p-w",
+        permissions: { publish: { allow: ["nothing"] }, subscribe: { allow: ["mail.>"] } } }
     ] }"""
     server = NatsServer(tmp_path, authorization=authorization, passwords={"writer": "pw", "reader": "p-w"})
     await server.start()

@@ -1,0 +1,49 @@
+"""What each process of the stack is told by its environment: its own user of the bus, its own database, its policy."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deploy.embedded.kept_secrets import KeptSecrets
+
+_NEVER_INHERITED = ("REPLYWIRE_KEY_RING", "REPLYWIRE_NATS_USER", "REPLYWIRE_NATS_PASSWORD", "REPLYWIRE_INSTANCE_ID")
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+def of_service(
+    service: str,
+    secrets: KeptSecrets,
+    *,
+    nats_url: str,
+    nats_users: bool,
+    mongodb_url: str,
+    log_level: str,
+    sandbox_ports: Sequence[int],
+    ca_file: Path | None,
+) -> dict[str, str]:
+    """`nats_users`: the server is ours and knows our users; a foreign one is used as its URL says."""
+    env = {name: value for name, value in os.environ.items() if name not in _NEVER_INHERITED}
+    env |= {
+        "REPLYWIRE_SERVICE": service,
+        "REPLYWIRE_NATS_URL": nats_url,
+        "REPLYWIRE_MONGODB_URL": mongodb_url,
+        "REPLYWIRE_MONGODB_DATABASE": f"replywire_{service}",
+        "REPLYWIRE_LOG_LEVEL": log_level,
+        "PYTHONUNBUFFERED": "1",
+    }
+    if nats_users:
+        env |= of_bus_user(service, secrets)
+    if service == "auth":
+        env["REPLYWIRE_KEY_RING"] = str(secrets.key_ring)
+    if sandbox_ports:
+        env["REPLYWIRE_ALLOWED_NETWORKS"] = json.dumps(_LOOPBACK)
+        env["REPLYWIRE_EXTRA_PORTS"] = json.dumps(list(sandbox_ports))
+        env["REPLYWIRE_CA_FILE"] = str(ca_file)
+    return env
+
+
+def of_bus_user(user: str, secrets: KeptSecrets) -> Mapping[str, str]:
+    return {"REPLYWIRE_NATS_USER": user, "REPLYWIRE_NATS_PASSWORD": secrets.nats[user]}

@@ -1,0 +1,37 @@
+"""Which port each part listens on: the one it had last time, else the wished one, else a free one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from deploy.embedded.processes import free_port, listens
+
+
+def remembered(file: Path) -> dict[str, int]:
+    ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+    return ports
+
+
+def remember(file: Path, ports: Mapping[str, int]) -> None:
+    file.write_text(json.dumps({**remembered(file), **ports}, indent=2))
+
+
+async def choose(names: Iterable[str], before: Mapping[str, int], wished: Mapping[str, int]) -> dict[str, int]:
+    """By name."""
+    chosen: dict[str, int] = {}
+    for name in names:
+        for port in (before.get(name), wished.get(name)):
+            if port is not None and port not in chosen.values() and not await listens(port):
+                chosen[name] = port
+                break
+        else:
+            chosen[name] = _unused(chosen.values())
+    return chosen
+
+
+def _unused(taken: Iterable[int]) -> int:
+    while (port := free_port()) in taken:
+        pass
+    return port
