@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -51,7 +52,6 @@ def configure(level: str = "INFO", **bound: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            keep_exc_info=True,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 redact,
@@ -62,12 +62,19 @@ def configure(level: str = "INFO", **bound: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(number)
+    logging.getLogger("faststream").addFilter(_said_elsewhere)
     for name in CAPPED:
         logger = logging.getLogger(name)
         logger.handlers = []
         logger.propagate = True
         logger.setLevel(max(number, logging.WARNING))
     bind_contextvars(**bound)
+
+
+def _said_elsewhere(record: logging.LogRecord) -> bool:
+    """FastStream calls a handler cancelled at the end an error, and tells what `bus` tells of the connection."""
+    raised = record.exc_info[1] if record.exc_info else None
+    return not isinstance(raised, asyncio.CancelledError) and not record.getMessage().startswith("Connection broken")
 
 
 def redact(_: Any, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:

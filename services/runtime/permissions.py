@@ -138,6 +138,7 @@ def _object_store(bucket: str) -> tuple[str, ...]:
     stream = f"OBJ_{bucket}"
     return (
         f"$O.{bucket}.>",
+        "$JS.API.STREAM.NAMES",  # nats-py asks for the stream of a chunk's subject
         f"$JS.API.STREAM.INFO.{stream}",
         f"$JS.API.STREAM.MSG.GET.{stream}",
         f"$JS.API.DIRECT.GET.{stream}.>",
@@ -154,11 +155,14 @@ def _sorted(*groups: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({subject for group in groups for subject in group}))
 
 
-def render_users(passwords: Mapping[str, str]) -> str:
-    """The `authorization` block of a nats-server's configuration, for the users that have a password here."""
+def render_users(passwords: Mapping[str, str], products: Mapping[str, str] | None = None) -> str:
+    """The `authorization` block of a nats-server's configuration, for the users that have a password here.
+
+    `products`: further users that are a product of one team alone, by name (`{"crm_of_acme": "acme"}`)."""
+    teams = products or {}
     lines = ["authorization {", "  users = ["]
     for user, password in passwords.items():
-        given = rights(user)
+        given = rights(PRODUCT, teams[user]) if user in teams else rights(user)
         responses = ", allow_responses: { max: 1, expires: 60s }" if given.allow_responses else ""
         lines.append(
             f"    {{ user: {json.dumps(user)}, password: {json.dumps(password)}, permissions: {{ "
