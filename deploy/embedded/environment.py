@@ -9,7 +9,9 @@ from pathlib import Path
 
 from deploy.embedded.kept_secrets import KeptSecrets
 
-_NEVER_INHERITED = ("REPLYWIRE_KEY_RING", "REPLYWIRE_NATS_USER", "REPLYWIRE_NATS_PASSWORD", "REPLYWIRE_INSTANCE_ID")
+_NEVER_INHERITED = {
+    f"REPLYWIRE_{name}" for name in ("KEY_RING", "FIND_KEYS", "NATS_USER", "NATS_PASSWORD", "INSTANCE_ID")
+}
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -38,6 +40,8 @@ def of_service(
         env |= of_bus_user(service, secrets)
     if service == "auth":
         env["REPLYWIRE_KEY_RING"] = str(secrets.key_ring)
+    if service == "inbox_sync":
+        env["REPLYWIRE_FIND_KEYS"] = secrets.find_keys
     if sandbox_ports:
         env["REPLYWIRE_ALLOWED_NETWORKS"] = json.dumps(_LOOPBACK)
         env["REPLYWIRE_EXTRA_PORTS"] = json.dumps(list(sandbox_ports))

@@ -22,6 +22,8 @@ class KeptSecrets:
     folder: Path
     nats: dict[str, str] = field(repr=False)
     """Password of each user of the bus; letters, digits, `-` and `_`."""
+    find_keys: str = field(repr=False)
+    """What inbox_sync seals matched mail by while it holds it: base64, the first seals."""
     api_keys: dict[str, str] = field(default_factory=dict, repr=False)
     """The API key of each team that this machine's command line acts for."""
 
@@ -31,25 +33,29 @@ class KeptSecrets:
         return self.folder / _RING
 
     def save(self) -> None:
-        _write(self.folder / _FILE, {"nats": self.nats, "api_keys": self.api_keys})
+        _write(self.folder / _FILE, {"nats": self.nats, "find_keys": self.find_keys, "api_keys": self.api_keys})
 
 
 def keep(folder: Path) -> KeptSecrets:
     """Those of this folder; what is missing is made. Raises `EmbeddedError` where a file cannot be read."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kept = KeptSecrets(folder, **_read(folder / _FILE, {"nats": {}, "api_keys": {}}))
+    for file in (folder / _FILE, folder / _RING):
+        if not file.exists() and (folder / "mongodb").exists():
+            raise EmbeddedError(
+                f"{file} is gone, and what is sealed under {folder} cannot be opened without it. "
+                "Put it back, or remove the folder to begin anew."
+            )
+    kept = KeptSecrets(folder, **_read(folder / _FILE, {"nats": {}, "find_keys": _new_key(), "api_keys": {}}))
     for user in USERS:
         kept.nats.setdefault(user, secrets.token_urlsafe(24))
     kept.save()
     if not kept.key_ring.exists():
-        if (folder / "mongodb").exists():
-            raise EmbeddedError(
-                f"{kept.key_ring} is gone, and nothing sealed under {folder} can be opened without it. "
-                "Put it back, or remove the folder to begin anew."
-            )
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
-        _write(kept.key_ring, {"current": "k1", "keys": {"k1": key}})
+        _write(kept.key_ring, {"current": "k1", "keys": {"k1": _new_key()}})
     return kept
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _read(file: Path, otherwise: dict[str, Any]) -> dict[str, Any]:

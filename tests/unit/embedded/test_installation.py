@@ -40,8 +40,10 @@ def test_the_made_key_ring_is_one_that_auth_accepts(tmp_path: Path) -> None:
     assert KeyRingFile(str(keep(tmp_path).key_ring)).ring().current == "k1"
 
 
-def test_a_lost_key_ring_is_not_replaced_in_silence(tmp_path: Path) -> None:
-    keep(tmp_path).key_ring.unlink()
+@pytest.mark.parametrize("lost", ["key_ring.json", "secrets.json"])
+def test_a_lost_key_is_not_replaced_in_silence(tmp_path: Path, lost: str) -> None:
+    keep(tmp_path)
+    (tmp_path / lost).unlink()
     (tmp_path / "mongodb").mkdir()
     with pytest.raises(EmbeddedError, match="Put it back"):
         keep(tmp_path)
@@ -68,6 +70,7 @@ def test_every_service_has_its_own_user_database_and_no_other_secret(
         foreign = {password for user, password in secrets.nats.items() if user != service}
         assert not foreign & set(env.values())
         assert ("REPLYWIRE_KEY_RING" in env) == (service == "auth")
+        assert (secrets.find_keys in env.values()) == (service == "inbox_sync")
         with monkeypatch.context() as told:
             for name, value in env.items():
                 told.setenv(name, value)
