@@ -37,11 +37,10 @@ def new_key_ring(path: Path, later: bool, out: Print) -> int:
     current = None
     if path.exists():
         text = path.read_text(encoding="utf-8")
-        current = read_key_ring(text).current if later else None
+        ring = read_key_ring(text)
+        current = ring.current if later else None
         keys = json.loads(text)["keys"]
-    key_id = next(
-        name for name in (f"k{number}" for number in range(len(keys) + 1, len(keys) + 1000)) if name not in keys
-    )
+    key_id = next(f"k{number}" for number in count(len(keys) + 1) if f"k{number}" not in keys)
     keys[key_id] = base64.b64encode(secrets.token_bytes(KEY_OCTETS)).decode()
     written = path.with_name(path.name + ".new")
     with open(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -50,9 +49,8 @@ def new_key_ring(path: Path, later: bool, out: Print) -> int:
         os.fsync(file.fileno())
     # In one step: a service that reads the ring meanwhile finds the old one or the new one, whole.
     os.replace(written, path)
-    out(
-        f"{path}: the current key is {key_id}. Keep a copy elsewhere: without it every mailbox must be connected again."
-    )
+    out(f"{path} now holds {key_id}; new boxes are wrapped by {current or key_id}.")
+    out("Keep a copy of it apart from the database: without it every mailbox must be connected again.")
     return 0
 
 
