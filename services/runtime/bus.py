@@ -93,7 +93,7 @@ def _patient(fetch: Fetch, consumer: str) -> Fetch:
         nonlocal refused
         try:
             messages = await fetch(batch=batch, timeout=timeout)
-        except nats.errors.TimeoutError:
+        except TimeoutError:  # nats-py raises its own, which is one, and the bare one
             messages = []
         except nats.errors.Error as error:
             metrics.FETCH_ERRORS.labels(consumer).inc()
