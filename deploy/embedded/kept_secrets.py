@@ -33,7 +33,7 @@ class KeptSecrets:
         return self.folder / _RING
 
     def save(self) -> None:
-        _write(self.folder / _FILE, {"nats": self.nats, "find_keys": self.find_keys, "api_keys": self.api_keys})
+        write_private(self.folder / _FILE, {"nats": self.nats, "find_keys": self.find_keys, "api_keys": self.api_keys})
 
 
 def keep(folder: Path) -> KeptSecrets:
@@ -50,7 +50,7 @@ def keep(folder: Path) -> KeptSecrets:
         kept.nats.setdefault(user, secrets.token_urlsafe(24))
     kept.save()
     if not kept.key_ring.exists():
-        _write(kept.key_ring, {"current": "k1", "keys": {"k1": _new_key()}})
+        write_private(kept.key_ring, {"current": "k1", "keys": {"k1": _new_key()}})
     return kept
 
 
@@ -68,7 +68,8 @@ def _read(file: Path, otherwise: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _write(file: Path, content: dict[str, Any]) -> None:
+def write_private(file: Path, content: dict[str, Any]) -> None:
+    """As JSON, whole or not at all, for its owner alone."""
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:

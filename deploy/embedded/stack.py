@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import IO, Self
 
 from deploy.embedded import binaries, environment, ports
 from deploy.embedded.errors import EmbeddedError
-from deploy.embedded.kept_secrets import KeptSecrets, keep
+from deploy.embedded.kept_secrets import KeptSecrets, keep, write_private
 from deploy.embedded.mongod import Mongod
 from deploy.embedded.nats_server import NatsServer
 from deploy.embedded.processes import Process
@@ -25,6 +26,8 @@ from services.runtime.provision import provision
 
 _KEY_LIMIT = 60.0
 _STREAM_LIMIT = 2**30  # the server reserves what is declared, and a laptop is no data centre
+RUNNING_FILE = "running.json"
+"""In the stack's folder while it runs: where its faces are, for the command line."""
 _MAIL_PORTS = ("imap", "submission", "smtps")
 
 
@@ -111,6 +114,15 @@ class Stack:
             for name in self.services:
                 starting.create_task(self._up(name))
             starting.create_task(self._lay_the_ground())
+        write_private(self.folder / RUNNING_FILE, self._whereabouts())
+
+    def _whereabouts(self) -> dict[str, object]:
+        return {
+            "pid": os.getpid(),
+            "team": self.settings.team,
+            "urls": {service: self.url(service) for service in SERVICES},
+            "nats_url": self.nats_url_for("product"),
+        }
 
     async def _lay_the_ground(self) -> None:
         """Services start meanwhile: they wait for what they stand on."""
@@ -199,6 +211,8 @@ class Stack:
 
     async def stop(self) -> None:
         """Who asks before who answers, and the servers last, so that work in flight can be finished."""
+        if self._lock is not None:
+            (self.folder / RUNNING_FILE).unlink(missing_ok=True)
         for service in reversed(SERVICES):
             names = [name for name, running in self.services.items() if running.service == service]
             await asyncio.gather(*(self._supervision.stop(name) for name in names))
