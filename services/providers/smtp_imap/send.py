@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.providers.protocols import Checkpoint, ConnectPolicy
 from services.providers.smtp_imap import CLIENT
+from services.providers.smtp_imap.sent_copy import SentFolders
 from services.providers.smtp_imap.settings import Endpoint
 from services.providers.smtp_imap.smtp.connection import Connection
 from services.providers.smtp_imap.smtp.dial import dial
@@ -26,6 +27,7 @@ class SmtpImapSend:
     ) -> None:
         self._policy = policy
         self._timeouts = timeouts or Timeouts()
+        self._sent = SentFolders(policy)
         self._pool = Pool(self._dial, self._timeouts, connections)
 
     async def submit(self, outgoing: Outgoing, credentials: Credentials, checkpoint: Checkpoint) -> Submitted:
@@ -36,16 +38,18 @@ class SmtpImapSend:
             return await self._attempt(outgoing, credentials, checkpoint, fresh=True)
 
     async def probe(self, outgoing: Outgoing, credentials: Credentials, handle: str | None) -> Probe:
-        raise NotImplementedError
+        return await self._sent.probe(outgoing, credentials)
 
     async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials) -> SentCopy:
-        raise NotImplementedError
+        return await self._sent.file(outgoing, credentials)
 
     async def forget(self, account_id: str) -> None:
         self._pool.forget(account_id)
+        await self._sent.forget(account_id)
 
     async def close(self) -> None:
         self._pool.close()
+        await self._sent.close()
 
     async def _attempt(
         self, outgoing: Outgoing, credentials: Credentials, checkpoint: Checkpoint, *, fresh: bool

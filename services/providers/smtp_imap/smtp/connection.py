@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiosmtplib
@@ -16,6 +17,8 @@ class Connection:
     smtp: aiosmtplib.SMTP
     dialogue: Dialogue
     host: str
+    extensions: Mapping[str, str]
+    """As the server's last EHLO told, in lower case."""
     opened_at: float
     """By the event loop's clock, like all times here."""
     idle_since: float = 0.0
@@ -50,12 +53,12 @@ class Connection:
         return answered.code == 250 and self.at_rest
 
     def offers(self, extension: str) -> bool:
-        return self.smtp.supports_extension(extension)
+        return extension in self.extensions
 
     @property
     def largest(self) -> int | None:
         """RFC 1870's SIZE in octets, None where the server names none."""
-        size = self.smtp.esmtp_extensions.get("size", "").strip()
+        size = self.extensions.get("size", "").strip()
         return int(size) if size.isdigit() and int(size) > 0 else None
 
     def end(self) -> None:

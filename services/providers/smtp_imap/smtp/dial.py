@@ -41,7 +41,8 @@ async def dial(endpoint: Endpoint, key: str, policy: ConnectPolicy, timeouts: Ti
         await _introduce(smtp, endpoint, timeouts)
         async with _stage(Stage.LOGIN, endpoint):
             await log_in(smtp, endpoint, key, timeouts.reply)
-            return Connection(smtp, Dialogue.adopt(smtp), vetted.name, asyncio.get_running_loop().time())
+            extensions = dict(smtp.esmtp_extensions)
+            return Connection(smtp, Dialogue.adopt(smtp), vetted.name, extensions, asyncio.get_running_loop().time())
     except BaseException:
         if smtp.transport is not None:
             smtp.transport.abort()  # type: ignore[attr-defined]  # of asyncio.WriteTransport

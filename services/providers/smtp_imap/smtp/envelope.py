@@ -50,9 +50,9 @@ def require_fitting(outgoing: Outgoing, connection: Connection) -> bytes:
 async def open_envelope(outgoing: Outgoing, connection: Connection, timeout: float) -> Opened:
     """To the server's 354. Raises `WentStale`, `Permanent`, `Transient` or `ReauthRequired`; aiosmtplib's own where
     contact is lost."""
-    sender = _path(outgoing.envelope.sender)
+    sender = path(outgoing.envelope.sender)
     commands = [b"MAIL FROM:%b%b\r\n" % (sender, require_fitting(outgoing, connection))]
-    commands += [b"RCPT TO:%b\r\n" % _path(address) for address in outgoing.envelope.recipients]
+    commands += [b"RCPT TO:%b\r\n" % path(address) for address in outgoing.envelope.recipients]
     commands.append(b"DATA\r\n")
     connection.needs_reset = True
     asking = _Asking(connection, commands, timeout)
@@ -117,7 +117,8 @@ def _all_refused(replies: list[Reply]) -> ProviderError:
     return next((error for error in errors if not isinstance(error, Permanent)), errors[0])
 
 
-def _path(address: str) -> bytes:
+def path(address: str) -> bytes:
+    """The address as MAIL and RCPT take it. Raises `Permanent` where it could say more than an address."""
     if not address.isprintable() or "<" in address or ">" in address or (" " in address and '"' not in address):
         raise Permanent(
             "invalid_address", words="an address of the envelope cannot travel", remedy="Check the addresses."
