@@ -77,7 +77,7 @@ async def test_inserts_and_updates_share_a_bulk_and_keep_their_answers(drafts: C
         commit.insert({"_id": "here"}),
         commit.update({"_id": "nowhere"}, {"$set": {"seen": True}}),
     )
-    assert answers == [True, True, False, False]
+    assert list(answers) == [True, True, False, False]
     assert await drafts.count_documents({}) == 2
 
 
@@ -106,7 +106,7 @@ async def test_a_filter_that_could_never_be_inserted_still_gets_a_plain_answer(d
         commit.update({"_id": 2, "owed.id": "e-1"}, {"$pull": {"owed": {"id": "e-1"}}}),
         commit.update({"_id": 1, "$and": [{"state": "a"}, {"state": "b"}]}, {"$set": {"state": "c"}}),
     )
-    assert answers == [True, False, False]
+    assert list(answers) == [True, False, False]
 
 
 async def test_an_update_without_a_document_of_its_own_is_refused(drafts: Collection) -> None:
@@ -143,7 +143,7 @@ async def test_an_insert_cut_off_twice_still_gets_its_true_answer(own_client: Cl
     answers = await asyncio.gather(
         commit.insert({"_id": "new", "at": datetime.now(UTC)}), commit.insert({"_id": "taken", "other": 1})
     )
-    assert answers == [True, False]
+    assert list(answers) == [True, False]
 
 
 async def test_an_insert_stored_without_its_concern_is_told_true(own_client: Client) -> None:
@@ -156,7 +156,7 @@ async def test_an_insert_stored_without_its_concern_is_told_true(own_client: Cli
     )
     now = datetime.now(UTC)
     answers = await asyncio.gather(commit.insert({"_id": 1, "at": now}), commit.insert({"_id": 2, "at": now}))
-    assert answers == [True, True]
+    assert list(answers) == [True, True]
 
 
 async def test_an_update_cut_off_in_the_middle_is_unknown_and_not_repeated(own_client: Client) -> None:
