@@ -44,4 +44,4 @@ def normal_address(value: bytes | str) -> str:
     text = text.strip().strip("<>").strip()
     if text[:7].lower() == "mailto:":
         text = text[7:]
-    return text.rstrip(".").lower()
+    return text.strip("'\".,;").lower()

@@ -12,7 +12,7 @@ from services.reply_matching.domain.status_codes import reply_in, status_in
 
 _ROBOT = re.compile(
     r"mailer[-_.]?daemon|post[-_]?master|mdaemon|mail[-_. ]?delivery|delivery[-_. ]?(?:sub)?system|mail[-_. ]?(?:sub)?system|"
-    r"microsoftexchange\w*|system[-_. ]administrator|bounces?|no-?reply|do-?not-?reply|mail[-_.]?admin|internet mail|"
+    r"microsoftexchange\w*|\bndr\b|system[-_. ]administrator|bounces?|no-?reply|do-?not-?reply|mail[-_.]?admin|internet mail|"
     r"system attendant|undeliver|smtp",
 )
 SUBJECT = re.compile(
@@ -32,7 +32,7 @@ SUBJECT = re.compile(
     r"kunne ikke (?:leveres|afleveres)|uleverb|не доставлен|недостав|配信|配送|未达|退信|無法|系统退信|送信できません|エラー|届け"
 )
 _FAILURE = re.compile(
-    r"(?:could|can|was|were|has|have|did|been|is|are|may)(?: ?not|n't)(?: be| been| reach)?(?: able to)? ?(?:be )?(?:deliver|reach|sent|send|"
+    r"postponed|full mailbox|invalid .{0,30}(?:userid|user|recipient)|(?:did|does) not (?:exactly )?match|(?:could|can|was|were|has|have|did|been|is|are|may)(?: ?not|n't)(?: be| been| reach)?(?: able to)? ?(?:be )?(?:deliver|reach|sent|send|"
     r"relayed|process)|cannot (?:be )?(?:deliver|send)|(?:unable|not able|trouble|wasn't able|failed|impossible|problem|error|difficult\w{1,5}|"
     r"attempting|trying)(?: occurred)?(?: while)?(?: in| when)? ?(?:attempting |trying )?(?:to )?(?:send|deliver|reach|relay|forward)|deliver\w{0,3}.{0,80}"
     r"(?:fail|unsuccess|error|aborted|impossible|problem|reject|refus|delay|not possible|been suspended)|undeliver|non-?deliver|"
@@ -53,7 +53,7 @@ _FAILURE = re.compile(
     r"退信|被退回|전송(?:되지| 실패)"
 )
 _DELAYED = re.compile(
-    r"(?:has been|is being|been|was|is|message|mail|delivery|deliver\w{0,4}) delay|delayed|not yet (?:been )?deliver|still (?:try|in the queue|being|"
+    r"postponed|(?:has been|is being|been|was|is|message|mail|delivery|deliver\w{0,4}) delay|delayed|not yet (?:been )?deliver|still (?:try|in the queue|being|"
     r"be (?:attempted|retried|trying))|will (?:be retried|continue|keep|try again|retry|be attempted|be re-?tried)|temporarily (?:undeliver|delayed)|"
     r"do(?:es)? not need to (?:resend|do)|warning message only|no action is required|continue (?:to|trying)|\(delay\)|attempts (?:to deliver )?will continue|"
     r"could not send (?:mail|message) for (?:past|the)|warning.{0,30}(?:could not|delayed|not)|verzögert|retard|retraso|atras(?:o|ad)|ritard|"
@@ -65,7 +65,21 @@ _FINAL = re.compile(
 )
 
 
-_MACHINE = frozenset({"sent_by_a_mail_system", "empty_return_path", "auto_submitted", "x_failed_recipients"})
+_MACHINE = frozenset(
+    {
+        "sent_by_a_mail_system",
+        "empty_return_path",
+        "auto_submitted",
+        "x_failed_recipients",
+        "report_type",
+        "precedence",
+        "explicit_notice",
+    }
+)
+_EXPLICIT = re.compile(
+    r"(?:your|a|the|this|an) (?:e-?mail )?(?:message|mail|e-?mail).{0,40}(?:could ?n[o\']t|can ?n[o\']t|was not|has not).{0,10}"
+    r"(?:be )?(?:been )?delivered.{0,40}@"
+)
 
 
 def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[int, tuple[Evidence, ...]]:
@@ -97,6 +111,13 @@ def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[in
     if about:
         weight += 2 if failure or code else 1
         found.append(Evidence("failure_subject", about.group()))
+    if "delivery-status" in headers.lower(b"content-type"):
+        weight += 2
+        found.append(Evidence("report_type", "delivery-status"))
+    if headers.lower(b"precedence").strip() in ("bulk", "junk"):
+        found.append(Evidence("precedence", headers.lower(b"precedence").strip()))
+    if b"in-reply-to" not in headers and b"references" not in headers and _EXPLICIT.search(words[:400]):
+        found.append(Evidence("explicit_notice"))
     if headers.lower(b"auto-submitted").partition(";")[0].strip() not in ("", "no"):
         weight += 1
         found.append(Evidence("auto_submitted"))

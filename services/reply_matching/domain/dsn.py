@@ -74,7 +74,7 @@ def _recipient(block: Headers) -> RecipientReport | None:
     action = _action(action_text, given)
     if action is None or not (final or original or given):
         return None
-    address = final if "@" in final or not original else original
+    address = final if final.find("@") > 0 or not original else original
     told = status_in(words)
     # The remote server's code inside its words is nearer to the truth than the reporting server's summary of it.
     status = (
@@ -109,6 +109,8 @@ def _action(text: str, status: str) -> Action | None:
     for action in Action:
         if text == action.value:
             return action
+    if text.startswith("deliver") or (text and status[:1] == "2"):
+        return Action.DELIVERED  # "deliverable" answers a mere test
     if text in ("failure", "fail", "error", "undeliverable") or (not text and status[:1] == "5"):
         return Action.FAILED
     if text in ("delay", "deferred") or (not text and status[:1] == "4"):

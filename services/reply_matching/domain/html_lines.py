@@ -77,7 +77,7 @@ _VOID = frozenset(
 )
 
 _QUOTE = re.compile(
-    r"gmail_quote(?!_container_)|gmail_extra|yahoo_quoted|yahooquotedcontainer|protonmail_quote|tutanota_quote|zmail_extra|"
+    r"gmail_attr|yahoo_quoted|yahooquotedcontainer|protonmail_quote|tutanota_quote|zmail_extra|"
     r"moz-cite-prefix|moz-forward-container|divrplyfwdmsg|appendonsend|olk_src_body_section|mail-editor-reference-message|"
     r"reply-intro|ms-outlook-mobile-reference-message|quoted_message|quotedmessage|orb-quote|hmail_quote|aolmail|"
     r"type=[\"']?cite"

@@ -87,7 +87,9 @@ def judge(found_for: Candidates, found: Found, own_addresses: Set[str] = frozens
     message = found_for.message
     hit = _first_hit(found_for, found)
     if hit is None:
-        kind = VerdictKind.LOOK_INSIDE if found_for.report_like and not found_for.embedded else VerdictKind.UNRELATED
+        kind = (
+            VerdictKind.LOOK_INSIDE if found_for.report_like and not found_for.looked_inside else VerdictKind.UNRELATED
+        )
         return Verdict(kind, message.ref)
     matched_by, confidence, tracked, others, evidence = hit
     headers = found_for.headers

@@ -98,6 +98,7 @@ class Candidates:
     """Names of the original that a report carries; only after looking inside."""
     embedded_subject: tuple[bytes, ...] = ()
     report_like: bool = False
+    looked_inside: bool = False
 
     @property
     def keys(self) -> tuple[bytes, ...]:

@@ -11,7 +11,7 @@ from services.reply_matching.domain.mime_reading import Mail, Part
 
 MAX_NOTICE = 16 * 1024
 MAX_NOTICE_LINES = 400
-_EMBEDDED = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "text/rfc822")
+EMBEDDED_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "text/rfc822")
 _FIELD = re.compile(
     r"(?:received|return-path|message-id|from|to|subject|date|dkim-signature|x-[\w-]{1,40}|mime-version|content-[\w-]{1,30}|"
     r"reply-to|sender|delivered-to|arc-[\w-]{1,30}|authentication-results|domainkey-signature|list-[\w-]{1,20}|cc|in-reply-to|"
@@ -41,7 +41,7 @@ class Notice:
 def read_notice(mail: Mail) -> Notice:
     """Read the report's text parts up to the original's copy."""
     original: Headers | None = None
-    embedded = mail.first(*_EMBEDDED)
+    embedded = mail.first(*EMBEDDED_TYPES)
     if embedded is not None:
         original = headers_of_part(embedded)
     text = "\n".join(_words(part) for part in _notice_parts(mail))[:MAX_NOTICE]
@@ -61,7 +61,7 @@ def headers_of_part(part: Part) -> Headers:
 def _notice_parts(mail: Mail) -> list[Part]:
     parts: list[Part] = []
     for part in mail.parts:
-        if part.type.name in _EMBEDDED:
+        if part.type.name in EMBEDDED_TYPES:
             break
         if (
             part.type.name == "text/plain"
