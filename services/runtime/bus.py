@@ -114,7 +114,7 @@ async def _on_error(error: Exception) -> None:
 
 
 async def _on_disconnect() -> None:
-    _log.warning("NATS connection lost")
+    _log.info("NATS connection lost")
 
 
 async def _on_reconnect() -> None:

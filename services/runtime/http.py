@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from replywire_contracts.v1.rpc import KeyHolder, VerifyKey
+from starlette.exceptions import HTTPException
 
 from services.runtime import problems
 from services.runtime.logging import bind
@@ -45,7 +46,7 @@ class Caller:
 def create_http(app: App) -> FastAPI:
     api = FastAPI(title=f"Replywire {app.settings.service}", docs_url=None, redoc_url=None)
     api.state.replywire = app
-    api.add_middleware(_RequestIds)
+    api.add_middleware(_RequestIds, most=app.settings.http_max_body)
     problems.install(api)
 
     @api.get("/live", include_in_schema=False)
@@ -67,10 +68,12 @@ def create_http(app: App) -> FastAPI:
 
 
 class _RequestIds:
-    """`X-Request-Id` is taken over where it is plain, else made; answered, and bound to every log line."""
+    """`X-Request-Id` is taken over where it is plain, else made; answered, and bound to every log line. A bug in a
+    route ends here, so that its answer has the id too, and so does a body larger than `most` octets."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
+        self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,14 +82,30 @@ class _RequestIds:
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
+        started, taken = False, 0
+
+        async def take() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._most:
+                raise HTTPException(413, f"A request has at most {self._most} octets.")
+            return message
 
         async def answer(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         with bind(request_id=request_id):
-            await self._app(scope, receive, answer)
+            try:
+                await self._app(scope, take, answer)
+            except Exception as error:
+                if started:
+                    raise
+                await problems.unexpected(Request(scope), error)(scope, receive, answer)
 
 
 def api_key(scope: str | None = None) -> Callable[[Request], Awaitable[Caller]]:
