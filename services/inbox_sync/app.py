@@ -146,6 +146,11 @@ class Parts:
 
 def build(settings: Settings) -> App:
     """Raises `ValueError` without a key for finds: then there is no start."""
+    return assemble(settings).app
+
+
+def assemble(settings: Settings) -> Parts:
+    """The app with its parts in sight."""
     app = App(settings)
     parts = Parts(app, settings)
 
@@ -164,7 +169,7 @@ def build(settings: Settings) -> App:
     app.task(lambda: parts.accounts.keep_healing(heal_every, now), name="learn the mailboxes from auth")
     app.on_stop(parts.writes.close)
     app.on_stop(parts.closing.drain)
-    return app
+    return parts
 
 
 def _has_inbox(client: str) -> bool:

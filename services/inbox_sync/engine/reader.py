@@ -214,14 +214,15 @@ class Reader:
         delay = self._tools.rules.backoff.delay(self._failures, self._tools.draw, asked)
         if isinstance(error, Transient) and error.scope is Scope.HOST and self._host:
             self._tools.gates.close_for(self._host, delay)
-        _log.info(
-            "reading a mailbox failed",
-            **self._ids(),
-            reason=error.reason if isinstance(error, ProviderError) else type(error).__name__,
-            failures=self._failures,
-            again_in=round(delay, 1),
-            at=words.origin(error),
-        )
+        if self._failures & (self._failures - 1) == 0:  # the 1st, 2nd, 4th, 8th, ... in a row
+            _log.info(
+                "reading a mailbox failed",
+                **self._ids(),
+                reason=error.reason if isinstance(error, ProviderError) else type(error).__name__,
+                failures=self._failures,
+                again_in=round(delay, 1),
+                at=words.origin(error),
+            )
         try:
             if self._report is not None:
                 await self._report.failed(explained(error, was_open), self._failures)
