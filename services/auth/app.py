@@ -16,7 +16,6 @@ from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.connecting import Connecting
 from services.auth.handlers import Handlers
 from services.auth.keys import Keys
-from services.auth.ports import Provers
 from services.auth.settings import Settings
 from services.providers import registry
 from services.providers.protocols import Connect
@@ -31,8 +30,8 @@ def now() -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
-def build(settings: Settings, provers: Provers | None = None) -> App:
-    """`provers` takes the place of the registry's clients. Raises `KeyRingInvalid`: without a ring there is no start."""
+def build(settings: Settings) -> App:
+    """Raises `KeyRingInvalid`: without a key ring there is no start."""
     rings = KeyRingFile(settings.key_ring)
     app = App(settings)
 
@@ -57,7 +56,7 @@ def build(settings: Settings, provers: Provers | None = None) -> App:
     connecting = Connecting(
         accounts=accounts,
         rings=rings,
-        provers=provers or prover,
+        provers=prover,
         offered=settings.offered_clients,
         now=now,
         at_once=asyncio.Semaphore(settings.proofs_at_once),

@@ -112,7 +112,7 @@ class Connecting:
                     candidate.address, candidate.settings, candidate.secret
                 )
         except ProviderError as error:
-            raise refusal_of(error, candidate.form) from error
+            raise refusal_of(error, candidate.form, candidate.settings) from error
         except TimeoutError:
             raise NotProved(
                 "timeout", "The mail servers did not answer in time.", remedy="Try again in a minute.", again=True

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from services.auth.domain.forms import Form
 from services.auth.domain.refusals import Invalid, NotProved, Refused
 from services.providers.errors import Permanent, ProviderError, ReauthRequired, Transient
 
-_SERVER_IN_WORDS = re.compile(r"\b(smtp|imap)\b", re.IGNORECASE)
 _FIELD_IN_WORDS = re.compile(r"([a-z_]+(?:\.[a-z_]+)*): ")
 _SENTENCES = {
     "refused_login": "The {server} refused the login.",
+    "missing_secret": "The password for the {server} is missing.",
+    "refused_sender": "The {server} lets this login send from other addresses only.",
     "refused_host": "This host cannot be used as a mail server.",
-    "unknown_host": "This host cannot be used as a mail server.",
-    "host_unavailable": "The {server} does not answer.",
     "other_client": "This mailbox is better connected another way.",
+    "host_unavailable": "The {server} does not answer.",
     "timeout": "The {server} did not answer in time.",
-    "no_starttls": "The {server} offers no STARTTLS.",
-    "bad_certificate": "The {server} shows a certificate that cannot be trusted.",
+    "connection_lost": "The {server} ended the connection.",
+    "login_unavailable": "The {server} cannot check the login just now.",
+    "login_throttled": "The {server} has seen too many logins and wants a pause.",
+    "starttls_refused": "The {server} offers no STARTTLS.",
+    "untrusted_certificate": "The {server} shows a certificate that cannot be trusted.",
+    "tls_failed": "No protected connection to the {server} could be made.",
 }
 
 
-def refusal_of(error: ProviderError, form: Form) -> Refused:
+def refusal_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) -> Refused:
     """The provider's error as auth's answer, with the server's own words kept apart from ours."""
     if error.reason == "invalid_settings":
         named = _FIELD_IN_WORDS.match(error.words)
@@ -31,7 +37,7 @@ def refusal_of(error: ProviderError, form: Form) -> Refused:
             error.words or "The settings cannot be used.",
             error.remedy or "Correct the settings of this mailbox.",
         )
-    server = _server_of(error, form)
+    server = _server_of(error, form, settings)
     title = f"{server.upper()} server" if server else "mail server"
     sentence = _SENTENCES.get(error.reason, "The {server} could not be used.").format(server=title)
     retry_after = error.retry_after if isinstance(error, Transient) else None
@@ -47,12 +53,17 @@ def refusal_of(error: ProviderError, form: Form) -> Refused:
     )
 
 
-def _server_of(error: ProviderError, form: Form) -> str:
-    # A client says which server spoke by the first word of `words`; with one server alone there is no question.
-    found = _SERVER_IN_WORDS.search(error.words)
-    if found and found[1].lower() in form.servers:
-        return found[1].lower()
-    return form.servers[0] if len(form.servers) == 1 else ""
+def _server_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) -> str:
+    """Which of the form's servers the words are about: the client names it, or else its host."""
+    named = [name for name in form.servers if f"{name.upper()} server" in error.words]
+    if named:
+        return min(named, key=lambda name: error.words.index(f"{name.upper()} server"))
+    for pattern in ("{host}:{port}", "{host}"):
+        for name in form.servers:
+            server = settings.get(name, {})
+            if server.get("host") and pattern.format(**{"port": "", **server}) in error.words:
+                return name
+    return ""
 
 
 def _field_of(error: ProviderError, form: Form, server: str) -> str:

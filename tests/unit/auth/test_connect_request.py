@@ -13,7 +13,10 @@ from services.auth.domain.proving import refusal_of
 from services.auth.domain.refusals import Invalid, NotProved
 from services.providers.errors import Permanent, Transient
 
-SETTINGS = {"smtp": {"host": "smtp.example.com", "port": 587}, "imap": {"host": "imap.example.com", "port": 993}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "smtp": {"host": "smtp.example.com", "port": 587},
+    "imap": {"host": "imap.example.com", "port": 993},
+}
 
 
 def request(**changed: Any) -> ConnectRequest:
@@ -97,24 +100,41 @@ def test_a_name_may_be_international_and_is_trimmed() -> None:
 
 
 def test_a_refused_login_says_which_server_said_what_and_which_field_to_mend() -> None:
-    error = Permanent("refused_login", words="IMAP: [AUTHENTICATIONFAILED] no", code="NO", remedy="Check it.")
-    refusal = refusal_of(error, FORMS["smtp_imap"])
+    error = Permanent(
+        "refused_login",
+        words="The IMAP server imap.example.com:993 said: NO [AUTHENTICATIONFAILED] no",
+        code="NO",
+        remedy="Check it.",
+    )
+    refusal = refusal_of(error, FORMS["smtp_imap"], SETTINGS)
     assert isinstance(refusal, NotProved)
     assert (refusal.field, refusal.again) == ("secret.imap_password", False)
     assert "IMAP server" in refusal.detail
     assert (refusal.server_words, refusal.server_code, refusal.remedy) == (error.words, "NO", "Check it.")
 
 
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        ("imap.example.com:993 cannot be used as a mail server", "settings.imap.host"),
+        ("smtp.example.com belongs to Exchange Online", "settings.smtp.host"),
+        ("The IMAP server x:993 failed. The SMTP server y:587 failed.", "settings.imap.host"),
+        ("nobody knows", "settings"),
+    ],
+)
+def test_the_field_is_that_of_the_server_the_words_are_about(words: str, field: str) -> None:
+    assert refusal_of(Permanent("refused_host", words=words), FORMS["smtp_imap"], SETTINGS).field == field
+
+
 def test_unusable_settings_are_named_by_their_path() -> None:
     error = Permanent("invalid_settings", words="smtp.port: Input should be less than or equal to 65535")
-    refusal = refusal_of(error, FORMS["smtp_imap"])
+    refusal = refusal_of(error, FORMS["smtp_imap"], SETTINGS)
     assert isinstance(refusal, Invalid)
     assert refusal.field == "settings.smtp.port"
 
 
 def test_an_outage_of_the_mail_server_may_be_tried_again() -> None:
-    refusal = refusal_of(
-        Transient("host_unavailable", words="smtp.example.com:587 does not answer"), FORMS["smtp_imap"]
-    )
+    error = Transient("host_unavailable", words="smtp.example.com:587 does not answer")
+    refusal = refusal_of(error, FORMS["smtp_imap"], SETTINGS)
     assert isinstance(refusal, NotProved)
     assert refusal.again
