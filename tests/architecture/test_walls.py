@@ -90,7 +90,8 @@ def test_the_domain_awaits_nothing_and_reads_nothing(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_only_wiring_knows_both_a_port_and_its_adapter(service: str) -> None:
-    """`app`, and `commands` where an operator has some. `http` and `handlers` are given what they need; `adapters` may know ports, for it fulfils them."""
+    """`app`, and `commands` where an operator has some. `http` and `handlers` are given what they need; `adapters` may
+    know ports, for it fulfils them."""
     for file in files(f"services/{service}"):
         where = file.relative_to(ROOT / "services" / service).as_posix()
         if where in ("app.py", "__main__.py", "commands.py") or where.startswith("adapters/"):
