@@ -7,8 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.embedded.kept_secrets import KeptSecrets
+from deploy.embedded.kept_secrets import KeptSecrets, keep
 
+RUNNING_FILE = "running.json"
+"""In the stack's folder while it runs: where its faces are, for the command line."""
 _NEVER_INHERITED = {
     f"REPLYWIRE_{name}" for name in ("KEY_RING", "FIND_KEYS", "NATS_USER", "NATS_PASSWORD", "INSTANCE_ID")
 }
@@ -47,6 +49,24 @@ def of_service(
         env["REPLYWIRE_EXTRA_PORTS"] = json.dumps(list(sandbox_ports))
         env["REPLYWIRE_CA_FILE"] = str(ca_file)
     return env
+
+
+def of_operator(folder: Path) -> dict[str, str] | None:
+    """What auth's commands need, from the stack that runs in this folder; None where none does."""
+    running = folder / RUNNING_FILE
+    if not running.exists():
+        return None
+    whereabouts = json.loads(running.read_text())
+    return of_service(
+        "auth",
+        keep(folder.resolve()),
+        nats_url=whereabouts["nats_url"],
+        nats_users=False,
+        mongodb_url=whereabouts["mongodb_url"],
+        log_level="WARNING",
+        sandbox_ports=(),
+        ca_file=None,
+    )
 
 
 def of_bus_user(user: str, secrets: KeptSecrets) -> Mapping[str, str]:

@@ -26,8 +26,6 @@ from services.runtime.provision import provision
 
 _KEY_LIMIT = 60.0
 _STREAM_LIMIT = 2**30  # the server reserves what is declared, and a laptop is no data centre
-RUNNING_FILE = "running.json"
-"""In the stack's folder while it runs: where its faces are, for the command line."""
 _MAIL_PORTS = ("imap", "submission", "smtps")
 
 
@@ -114,7 +112,7 @@ class Stack:
             for name in self.services:
                 starting.create_task(self._up(name))
             starting.create_task(self._lay_the_ground())
-        write_private(self.folder / RUNNING_FILE, self._whereabouts())
+        write_private(self.folder / environment.RUNNING_FILE, self._whereabouts())
 
     def _whereabouts(self) -> dict[str, object]:
         return {
@@ -122,6 +120,7 @@ class Stack:
             "team": self.settings.team,
             "urls": {service: self.url(service) for service in SERVICES},
             "nats_url": self.nats_url_for("product"),
+            "mongodb_url": self.mongodb_url,
         }
 
     async def _lay_the_ground(self) -> None:
@@ -212,7 +211,7 @@ class Stack:
     async def stop(self) -> None:
         """Who asks before who answers, and the servers last, so that work in flight can be finished."""
         if self._lock is not None:
-            (self.folder / RUNNING_FILE).unlink(missing_ok=True)
+            (self.folder / environment.RUNNING_FILE).unlink(missing_ok=True)
         for service in reversed(SERVICES):
             names = [name for name, running in self.services.items() if running.service == service]
             await asyncio.gather(*(self._supervision.stop(name) for name in names))

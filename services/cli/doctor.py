@@ -1,0 +1,153 @@
+"""`replywire doctor`: what is wrong with this installation or this account, and the remedy. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import nats.errors
+import typer
+from nats.js.errors import APIError, NotFoundError
+from replywire_contracts.streams import ACCOUNTS, MAILBOXES, REPLIES, SENDS
+from rich.markup import escape
+
+from services.cli.accounts import joined
+from services.cli.api import Api
+from services.cli.commands import FOLDER, AsJson, Folder
+from services.cli.errors import CannotGoOn
+from services.cli.output import Output
+from services.cli.target import Target, find
+from services.cli.watch import open_bus
+
+_SERVICES = ("auth", "send", "inbox_sync", "reply_matching")
+_READABLE = (ACCOUNTS, SENDS, MAILBOXES, REPLIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    what: str
+    well: bool
+    detail: str = ""
+    remedy: str = ""
+
+
+def doctor(
+    account_id: Annotated[str | None, typer.Option("--account", help="Look at this mailbox alone.")] = None,
+    as_json: AsJson = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """Say what is wrong, and what to do about it. The exit status is 1 where something is."""
+    out = Output(as_json)
+    findings = []
+    for finding in _look(account_id, folder):
+        findings.append(finding)
+        mark = "[green]✓[/green]" if finding.well else "[red]✗[/red]"
+        out.say(f"{mark} {finding.what}" + (f": {escape(finding.detail)}" if finding.detail else ""))
+        if finding.remedy and not finding.well:
+            out.say(f"    → {escape(finding.remedy)}")
+    out.value([asdict(finding) for finding in findings])
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(1)
+
+
+def _look(account_id: str | None, folder: Path) -> Iterator[Finding]:
+    try:
+        target = find(folder)
+    except CannotGoOn as error:
+        yield Finding("an installation to look at", False, str(error), error.remedy)
+        yield from _parts_of_a_stack(folder)
+        return
+    with Api(target) as api:
+        if account_id is None:
+            for service in _SERVICES:
+                yield _service(api, service, folder)
+            yield asyncio.run(_bus(target))
+        yield from _accounts(api, account_id)
+
+
+def _parts_of_a_stack(folder: Path) -> Iterator[Finding]:
+    """Could one be started here?"""
+    from deploy.embedded import binaries
+    from deploy.embedded.errors import NotOnThisPlatform
+
+    for name, carried in (("nats-server", binaries.nats_server), ("mongod", binaries.mongod)):
+        try:
+            carried()
+            yield Finding(f"{name} for the embedded stack", True)
+        except NotOnThisPlatform as error:
+            yield Finding(f"{name} for the embedded stack", False, str(error))
+    writable = folder if folder.exists() else folder.resolve().parent
+    with contextlib.suppress(OSError):
+        (writable / ".replywire-doctor").touch()
+        (writable / ".replywire-doctor").unlink()
+        yield Finding(f"{writable} can be written", True)
+        return
+    yield Finding(f"{writable} can be written", False, "it cannot", "Choose another --folder.")
+
+
+def _service(api: Api, service: str, folder: Path) -> Finding:
+    status, told = api.health(service)
+    if status == 200:
+        return Finding(f"{service} is ready", True)
+    if status == 0:
+        log = folder / "logs" / f"{service}.log"
+        where = f"Read {log}" if log.exists() else "Read its log"
+        return Finding(f"{service} answers", False, "it does not", f"{where}; `replywire up` starts what has ended.")
+    problems = "; ".join(f"{part}: {why}" for part, why in told.get("problems", {}).items())
+    return Finding(f"{service} is ready", False, problems, "What it names has to come back first; it waits for it.")
+
+
+async def _bus(target: Target) -> Finding:
+    try:
+        connection = await open_bus(target)
+    except CannotGoOn as error:
+        return Finding("the bus", False, str(error), error.remedy)
+    try:
+        jetstream = connection.jetstream(timeout=5)
+        for stream in _READABLE:
+            await jetstream.stream_info(stream.name)
+    except NotFoundError:
+        remedy = "Run `python -m services.runtime.provision` (`replywire up` does it at its start)."
+        return Finding("the streams of the bus", False, f"{stream.name} does not exist", remedy)
+    except (APIError, nats.errors.Error, TimeoutError) as error:
+        return Finding("the bus", False, str(error) or "no answer", "Is JetStream enabled, and may this user use it?")
+    finally:
+        await connection.close()
+    return Finding("the bus answers and has its streams", True)
+
+
+def _accounts(api: Api, account_id: str | None) -> Iterator[Finding]:
+    try:
+        reading = {box["account_id"]: box for box in api.pages("inbox_sync", "/v1/mailboxes", 1000)}
+        if account_id is not None:
+            accounts = [api.get("auth", f"/v1/accounts/{account_id}")]
+        else:
+            accounts = list(api.pages("auth", "/v1/accounts", 1000))
+    except CannotGoOn as error:
+        yield Finding("the mailboxes", False, str(error), error.remedy)
+        return
+    if not accounts:
+        yield Finding("mailboxes", True, "none is connected yet")
+    for account in accounts:
+        yield _mailbox(joined(account, reading))
+
+
+def _mailbox(account: dict[str, object]) -> Finding:
+    box = account["mailbox"]
+    assert isinstance(box, dict)
+    state, reading = str(account["state"]), str(box.get("state", "not read by anybody"))
+    what = f"{account['address']} ({account['account_id']})"
+    trouble = account.get("failure") or box.get("trouble")
+    if state == "disconnected":
+        return Finding(what, True, "disconnected")
+    if isinstance(trouble, dict):
+        words = " ".join(str(trouble[name]) for name in ("reason", "code", "words") if trouble.get(name))
+        return Finding(what, False, f"{state}, {reading}: {words}", str(trouble.get("remedy") or ""))
+    if not box:
+        remedy = "inbox_sync learns of new mailboxes from the bus and asks auth now and then: is it ready?"
+        return Finding(what, False, reading, remedy)
+    return Finding(what, True, f"{state}, {box.get('explanation') or reading}")

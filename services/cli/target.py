@@ -1,0 +1,76 @@
+"""Which installation the commands talk to: the one the environment names, else the stack running in the folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.cli.errors import UNUSABLE, CannotGoOn
+
+_SERVICES = ("auth", "send", "inbox_sync", "reply_matching")
+DEFAULT_FOLDER = Path(".replywire")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    urls: Mapping[str, str]
+    """Base URL of each service's HTTP face; all the same where one gateway joins them."""
+    api_key: str = field(repr=False)
+    nats_url: str = field(repr=False)
+    nats_user: str | None = None
+    nats_password: str | None = field(default=None, repr=False)
+    team: str = "*"
+    """The team the API key is for, where it is known; `*`: whatever the bus lets this user read."""
+
+
+def find(folder: Path) -> Target:
+    """`REPLYWIRE_API_KEY` with `REPLYWIRE_API_URL` (or `REPLYWIRE_SEND_URL`, … for each service) and
+    `REPLYWIRE_NATS_URL`; without a key, the stack that runs in `folder`. Raises `CannotGoOn`."""
+    key = os.environ.get("REPLYWIRE_API_KEY")
+    if key:
+        return _from_environment(key)
+    running, secrets = _read(folder / "running.json"), _read(folder / "secrets.json")
+    if running is None or secrets is None:
+        raise CannotGoOn(
+            f"No stack runs in {folder}, and REPLYWIRE_API_KEY names no other installation.",
+            remedy="Start one with `replywire up` in another terminal, or set REPLYWIRE_API_KEY and REPLYWIRE_API_URL.",
+            status=UNUSABLE,
+        )
+    key = secrets["api_keys"].get(running["team"])
+    if key is None:
+        raise CannotGoOn(f"The stack in {folder} keeps no API key for this machine.", status=UNUSABLE)
+    return Target(running["urls"], key, running["nats_url"], team=running["team"])
+
+
+def _from_environment(key: str) -> Target:
+    gateway = os.environ.get("REPLYWIRE_API_URL", "")
+    urls = {service: os.environ.get(f"REPLYWIRE_{service.upper()}_URL", gateway) for service in _SERVICES}
+    missing = [service for service, url in urls.items() if not url]
+    if missing:
+        raise CannotGoOn(
+            f"REPLYWIRE_API_KEY is set, but not where {missing[0]} is.",
+            remedy=f"Set REPLYWIRE_API_URL, or REPLYWIRE_{missing[0].upper()}_URL.",
+            status=UNUSABLE,
+        )
+    return Target(
+        urls,
+        key,
+        os.environ.get("REPLYWIRE_NATS_URL", "nats://127.0.0.1:4222"),
+        os.environ.get("REPLYWIRE_NATS_USER") or None,
+        os.environ.get("REPLYWIRE_NATS_PASSWORD") or None,
+        os.environ.get("REPLYWIRE_TEAM", "*"),
+    )
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        raise CannotGoOn(f"{file} belongs to somebody else.", status=UNUSABLE) from None
+    return content
