@@ -158,16 +158,18 @@ async def a_world(
     *,
     sink_options: tuple[str, ...] = (),
     env: dict[str, dict[str, str]] | None = None,
+    open_ports: tuple[int, ...] = (),
+    ledger: bool = True,
     **changes: Any,
 ) -> AsyncIterator[World]:
-    """`changes` are fields of the stack's settings (`replicas`, `searchable_files`, …)."""
-    dovecot, sink = Dovecot(), SmtpSink(folder / "sink", sink_options)
+    """`open_ports` may be connected to besides the servers' own; `changes` are fields of the stack's settings."""
+    dovecot, sink = Dovecot(), SmtpSink(folder / "sink", sink_options, ledger)
     await dovecot.start()
     try:
         await sink.start()
         policy = {
             "REPLYWIRE_ALLOWED_NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
-            "REPLYWIRE_EXTRA_PORTS": json.dumps([sink.port, dovecot.imap_port, dovecot.imaps_port]),
+            "REPLYWIRE_EXTRA_PORTS": json.dumps([sink.port, dovecot.imap_port, dovecot.imaps_port, *open_ports]),
             "REPLYWIRE_CA_FILE": dovecot.ca_file,
         }
         told = env or {}
