@@ -13,7 +13,7 @@ _VERBS = (
 VERB = re.compile(r"(?<![^\W\d_])(?:" + _VERBS + r")(?![^\W\d_])")
 ATTRIBUTION_OPENS = re.compile(
     r"(?:on|am|le|el|em|il|op|w dniu|dnia|den|dne|på|at|il giorno|a |no dia|vào|\d{1,4}[-/.年]|(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|"
-    r"sa|so|lun|mar|mer|jeu|ven|sam|dim|pon|wt|śr|czw|pt|sob|ndz|niedz|man|tir|ons|tor|lör|sön|lør|søn|vr|za|zo|ma|wo)\w{0,10}[.,]?\s|"
+    r"sa|so|lun|mar|mer|jeu|ven|sam|dim|pon|wt|śr|czw|pt|sob|ndz|niedz|man|tir|ons|tor|lör|sön|lør|søn|vr|za|zo|ma|wo)\w{0,10}[.,]{0,2}\s|"
     r"[\"'<]|[^\W\d_][\w.'-]{0,30}(?: [\w.'-]{1,30}){0,4}[\s,]{0,2}[<(\[])"
 )
 CJK_ATTRIBUTION = re.compile(

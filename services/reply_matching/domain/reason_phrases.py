@@ -126,7 +126,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"(?:does|do)(?: not|n't) (?:exist|have an? .{0,60}(?:account|mailbox))", r"not (?:a |an |our )?(?:valid|known|registered|existing|"
         r"legal|listed|recogni[sz]ed|local|current|active) ?(?:local |gateway |e-?mail |mail |registered )?(?:user|mailbox|recipient|address|"
         r"account|customer|member|person)", r"(?:invalid|bad|illegal|nonexistent|non-existent|unrouteable|unroutable|undeliverable|incorrect|"
-        r"improper|ambiguous) (?:final |destination |rcpt |delivery |e-?mail |mail |local |user |virtual )*(?:recipient|mailbox|address|user|"
+        r"improper|ambiguous) (?:final |destination |rcpt |delivery |e-?mail |mail |local |user |virtual ){0,3}(?:recipient|mailbox|address|user|"
         r"account|alias|name|destination|forward)", r"(?:recipient|address|user|mailbox|rcpt|name)s? (?:is |are |was )?(?:invalid|incorrect|"
         r"not found|not exist|nonexistent|unrecogni[sz]ed|undeliverable|misspelled|nowhere)", r"no (?:valid )?(?:mailbox|user|account|"
         r"recipient|address|person)s? (?:here|by|with|at|for|found|named|matching|called|of|were)", r"not listed in (?:domino|public|the)",
@@ -136,7 +136,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"mailbox|address)", r"requested action not taken: mailbox unavailable", r"mailbox (?:is )?(?:unavailable|not available)\b(?!.{0,40} "
         r"temporar)", r"(?:recipient|rcpt|user) (?:address )?(?:rejected|refused|denied).{0,40}(?:unknown|undeliverable|exist|not found|"
         r"invalid|gmail|user|no such)", r"address (?:verification|unknown)", r"(?:isn't|is not) (?:a|in|on|known|here|one|valid|found|local|"
-        r"recogni[sz]ed|associated)\b.{0,40}(?:user|account|mailbox|recipient|here|system|server|domain|member)?", r"nosuchuser",
+        r"recogni[sz]ed|associated)\b.{0,40}(?:user|account|mailbox|recipient|here|system|server|domain|member)", r"nosuchuser",
         r"no mailbox", r"no user\b", r"user ?unknown", r"recipient ?unknown", r"unknown ?user", r"has left (?:the )?(?:company|"
         r"organi[sz]ation)", r"(?:no longer|not) (?:works?|employed|with|at) (?:here|for|at|by|us|the|this)", r"deleted (?:user|account|"
         r"mailbox)", r"(?:user|account|mailbox|address).{0,30} (?:has been |was |is )?(?:deleted|removed)", r"rcpt (?:to )?.{0,80} (?:does "
