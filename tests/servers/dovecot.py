@@ -1,4 +1,4 @@
-"""A real Dovecot as a process of the tests: every user name is a mailbox, one password opens all, TLS by a CA of its own.
+"""A real Dovecot as a process of the tests: every user name is a mailbox, one password opens all, TLS by an own CA.
 
 Mail is put into a mailbox by writing its Maildir, which is what a delivery agent does.
 """
@@ -140,7 +140,9 @@ class Dovecot:
             f'  mailbox "{name}" {{\n    auto = create\n{f"    special_use = {use}" if use else ""}\n  }}'
             for name, use in folders.items()
         )
-        unprivileged = f"default_internal_user = {me}\ndefault_login_user = {me}\ndefault_internal_group = {_group(me)}\n"
+        unprivileged = (
+            f"default_internal_user = {me}\ndefault_login_user = {me}\ndefault_internal_group = {_group(me)}\n"
+        )
         chroots = "\n".join(
             f"service {name} {{\n  chroot =\n}}" for name in ("anvil", "imap-login", "stats", "imap-urlauth-login")
         )
@@ -200,8 +202,7 @@ service imap {{
 """
 
     def _make(self, home: Path) -> None:
-        made = [folder for folder in (home.parent, home, *(home / kind for kind in ("tmp", "new", "cur")))]
-        for folder in made:
+        for folder in (home.parent, home, *(home / kind for kind in ("tmp", "new", "cur"))):
             if not folder.exists():
                 folder.mkdir(parents=True)
                 if self._as_root:

@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from services.providers.errors import CursorVoid
 from services.providers.protocols import ConnectPolicy
 from services.providers.smtp_imap import folders as roles
-from services.providers.smtp_imap.imap import internaldate, mailbox, messages, place
+from services.providers.smtp_imap.imap import errors, headers, internaldate, mailbox, messages, place
 from services.providers.smtp_imap.imap.connection import ImapConnection, open_connection
 from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.headers import fetch_headers
+from services.providers.smtp_imap.imap.framing import Response
 from services.providers.smtp_imap.imap.knowledge import Knowledge
 from services.providers.smtp_imap.imap.place import Place
+from services.providers.smtp_imap.imap.protocol import Exchange
 from services.providers.smtp_imap.imap.spans import Spans
+from services.providers.smtp_imap.imap.tokens import Unreadable
 from services.providers.smtp_imap.imap.turns import Turns
 from services.providers.smtp_imap.imap.waiting import Waiter
 from services.providers.smtp_imap.settings import SmtpImapSettings, read_settings
@@ -145,10 +147,15 @@ class ImapSession:
     ) -> AsyncIterator[Page]:
         remaining = sum(piece.count for piece in pieces)
         upto = after.uid
+        asked: Exchange | None = None
         for at, piece in enumerate(pieces, start=1):
-            found = await self._headers(folder_id, after, piece.uid_set) if piece.uid_set else {}
+            found: dict[int, HeaderSet] = {}
+            if piece.uid_set:
+                following = pieces[at].uid_set if at < len(pieces) else None
+                responses, asked = await self._fetch_page(folder_id, after, piece.uid_set, asked, following)
+                found = self._read(responses, folder_id, after)
             # `n:*` names the last message even where none is new.
-            headers = tuple(
+            news = tuple(
                 found[uid]
                 for uid in sorted(found)
                 if uid > after.uid and (since is None or found[uid].received_at >= since)
@@ -160,14 +167,29 @@ class ImapSession:
             if not more:
                 self._knowledge.was_read(folder_id, upto + 1)
                 release()  # while the caller judges, the server can be listened to again
-            yield Page(headers, str(Place(after.uidvalidity, upto)), more=more, remaining=remaining)
+            yield Page(news, str(Place(after.uidvalidity, upto)), more=more, remaining=remaining)
 
-    async def _headers(self, folder_id: str, after: Place, uid_set: str) -> dict[int, HeaderSet]:
+    async def _fetch_page(
+        self, folder_id: str, after: Place, uid_set: str, asked: Exchange | None, following: str | None
+    ) -> tuple[list[Response], Exchange | None]:
+        """The answer for `uid_set`, perhaps `asked` for before, and the question for the `following` page: the server
+        works on that one while this one is read and judged."""
         async with self._turns.command() as connection:
             state = await self._knowledge.open(connection, folder_id)
             if state.uidvalidity != after.uidvalidity:
                 raise CursorVoid("UIDVALIDITY changed while the folder was read")
-            return await fetch_headers(connection, uid_set, folder_id, after.uidvalidity)
+            responses = await headers.finish(connection, asked or headers.begin(connection, uid_set), uid_set)
+            if following is None:
+                return responses, None
+            ahead = headers.begin(connection, following)
+            self._turns.send_ahead(ahead)
+            return responses, ahead
+
+    def _read(self, responses: Sequence[Response], folder_id: str, after: Place) -> dict[int, HeaderSet]:
+        try:
+            return headers.read_headers(responses, folder_id, after.uidvalidity)
+        except Unreadable as unreadable:
+            raise self._turns.give_up(errors.misbehaved(str(unreadable))) from unreadable
 
     async def _reach(self, connection: ImapConnection, ref: MessageRef) -> int | None:
         """The message's UID once its folder is open; None where the folder or its numbering is gone."""

@@ -49,20 +49,31 @@ class ImapConnection:
         seconds: float = COMMAND_SECONDS,
     ) -> Exchange:
         """Raises `Refused` for NO and BAD, `Transient` where the connection failed."""
+        command = self.begin(name, *args, prefix=prefix, sends=sends, bounds=bounds)
+        return await self.finish(command, seconds)
+
+    def begin(
+        self, name: str, *args: str, prefix: str = "", sends: tuple[bytes, ...] = (), bounds: Bounds | None = None
+    ) -> Exchange:
+        """Send a command; no other may be begun before it is finished."""
         command = Exchange(name, self.protocol.new_tag(), *args, prefix=prefix, sends=sends)
         self.protocol.begin(command, bounds or Bounds())
+        return command
+
+    async def finish(self, command: Exchange, seconds: float) -> Exchange:
+        """Its answer. Raises `Refused` and `Transient`."""
         try:
             async with asyncio.timeout(seconds):
                 await command.wait()
         except TimeoutError:
-            lost = errors.silent(name, seconds)
+            lost = errors.silent(command.name, seconds)
             self.protocol.drop(lost)
             raise lost from None
         except asyncio.CancelledError:
             self.protocol.drop(errors.connection_lost())
             raise
         if command.result != "OK":
-            raise Refused(f"{prefix} {name}".strip(), command.result, command.text)
+            raise Refused(command.name, command.result, command.text)
         return command
 
     async def learn_capabilities(self, *told: bytes) -> None:

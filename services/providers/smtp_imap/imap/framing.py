@@ -93,12 +93,11 @@ class Framer:
             line = data[position:end]
             position = end + 2
             announced = self._announced(line, parts) if line.endswith(b"}") else None
+            parts.append(line)
             if announced is None:
-                parts.append(line)
                 done.append(parts)
                 parts = []
                 continue
-            parts.append(line)
             stop = position + announced
             if stop > size:
                 self._missing = stop - size
@@ -115,7 +114,8 @@ class Framer:
         if not digits.isdigit():
             return None
         first = parts[0] if parts else line
-        if not first.startswith(b"* ") or first.upper().startswith(_STATUS):
+        # What begins with a number is data about a message: most that comes, and never a status.
+        if not first[2:3].isdigit() and (not first.startswith(b"* ") or first[:10].upper().startswith(_STATUS)):
             return None
         # Python reads at most 4,300 digits: what has more than 19 is too large without being read.
         announced = int(digits) if len(digits) < 20 else self._bounds.literal + 1

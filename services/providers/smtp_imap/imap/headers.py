@@ -9,32 +9,33 @@ from services.providers.smtp_imap.imap import internaldate, tokens
 from services.providers.smtp_imap.imap.connection import ImapConnection
 from services.providers.smtp_imap.imap.errors import Refused
 from services.providers.smtp_imap.imap.framing import Bounds, Response
+from services.providers.smtp_imap.imap.protocol import Exchange
 from services.providers.types import JUDGED_FIELDS, HeaderSet, MessageRef
 
 MAX_BLOCK = 64 * 1024
 _MIB = 1024 * 1024
-_ITEMS = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(field.upper() for field in JUDGED_FIELDS)})])"
+ITEMS = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(field.upper() for field in JUDGED_FIELDS)})])"
 # One octet over what is kept shows that the block was cut. The rest of a longer one is read and dropped: a message must
 # not stop the scan of its mailbox for ever by the size of its headers.
-_BOUNDS = Bounds(total=512 * _MIB, literal=64 * _MIB, keep=MAX_BLOCK + 1, responses=100_000)
+SCAN_BOUNDS = Bounds(total=512 * _MIB, literal=64 * _MIB, keep=MAX_BLOCK + 1, responses=100_000)
 _SECONDS = 120.0
 
 
-async def fetch_headers(
-    connection: ImapConnection, uid_set: str, folder_id: str, uidvalidity: int
-) -> dict[int, HeaderSet]:
-    """By UID, in the order they came. Raises `Refused`, `Unreadable`."""
+def begin(connection: ImapConnection, uid_set: str) -> Exchange:
+    """Ask for the headers of the open folder's messages; the answer may be taken later, by `finish`."""
+    return connection.begin("FETCH", uid_set, ITEMS, prefix="UID", bounds=SCAN_BOUNDS)
+
+
+async def finish(connection: ImapConnection, asked: Exchange, uid_set: str) -> list[Response]:
+    """For `read_headers`. Raises `Refused`."""
     try:
-        answer = await connection.run("FETCH", uid_set, _ITEMS, prefix="UID", bounds=_BOUNDS, seconds=_SECONDS)
-        responses = answer.responses
+        return (await connection.finish(asked, _SECONDS)).responses
     except Refused as refusal:
         if refusal.code != "EXPUNGEISSUED":
             raise
-        # Some of the page is gone (RFC 5530), and which of the rest were sent is anyone's guess.
-        await connection.run("NOOP")
-        answer = await connection.run("FETCH", uid_set, _ITEMS, prefix="UID", bounds=_BOUNDS, seconds=_SECONDS)
-        responses = answer.responses
-    return read_headers(responses, folder_id, uidvalidity)
+    # Some of the page is gone (RFC 5530), and which of the rest were sent is anyone's guess.
+    await connection.run("NOOP")
+    return (await connection.finish(begin(connection, uid_set), _SECONDS)).responses
 
 
 def read_headers(responses: Sequence[Response], folder_id: str, uidvalidity: int) -> dict[int, HeaderSet]:

@@ -7,7 +7,7 @@ again as soon as nobody wants to speak. News that arrive during a command count 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from services.providers.errors import Transient
@@ -19,6 +19,7 @@ from services.providers.smtp_imap.imap.protocol import Exchange
 from services.providers.smtp_imap.imap.tokens import Unreadable
 
 _SETTLE_SECONDS = 30.0
+_AHEAD_SECONDS = 120.0
 
 
 class Turns:
@@ -29,6 +30,7 @@ class Turns:
         self._idle: Exchange | None = None
         self._idle_since = 0.0
         self._done_sent = False
+        self._ahead: Exchange | None = None
         self.can_idle = "IDLE" in connection.capabilities
 
     @property
@@ -68,15 +70,16 @@ class Turns:
                 try:
                     yield self._connection
                 except Refused as refusal:
-                    lost = errors.refused_command(refusal)
-                    self._connection.protocol.drop(lost)
-                    raise lost from refusal
+                    raise self.give_up(errors.refused_command(refusal)) from refusal
                 except Unreadable as unreadable:
-                    lost = errors.misbehaved(str(unreadable))
-                    self._connection.protocol.drop(lost)
-                    raise lost from unreadable
+                    raise self.give_up(errors.misbehaved(str(unreadable))) from unreadable
         finally:
             release()
+
+    def give_up(self, lost: Transient) -> Transient:
+        """End the connection for this reason, which is returned to be raised."""
+        self._connection.protocol.drop(lost)
+        return lost
 
     def begin_idle(self) -> None:
         """Called with the turn taken: from inside `command`."""
@@ -85,6 +88,10 @@ class Turns:
         self._idle_since = asyncio.get_running_loop().time()
         self._done_sent = False
         connection.protocol.begin(self._idle, Bounds())
+
+    def send_ahead(self, command: Exchange) -> None:
+        """`command` was begun and its answer will be taken up in a later turn: the next one waits until it is there."""
+        self._ahead = command
 
     def end_idle(self) -> None:
         """Tell the server; its answer is awaited by the next command."""
@@ -109,25 +116,29 @@ class Turns:
         await self._connection.close()
 
     async def _settle(self) -> None:
-        """See a running IDLE to its end."""
-        idle, protocol = self._idle, self._connection.protocol
-        if idle is None:
-            return
+        """See what is still running to its end: a command that was sent ahead, or IDLE."""
+        if self._ahead is not None:
+            await self._within(_AHEAD_SECONDS, self._ahead.wait(), self._ahead.name)
+            self._ahead = None
+        if self._idle is not None:
+            await self._within(_SETTLE_SECONDS, self._leave_idle(self._idle), "IDLE")
+            if not self._done_sent:
+                self.can_idle = False  # refused, or ended at once: the mailbox is asked from time to time instead
+            self._idle = None
+            self._done_sent = False
+
+    async def _within(self, seconds: float, answer: Awaitable[None], name: str) -> None:
         try:
-            async with asyncio.timeout(_SETTLE_SECONDS):
-                while not (protocol.accepted or idle.result or protocol.loss):
-                    protocol.stirred.clear()
-                    await protocol.stirred.wait()
-                if protocol.loss is not None:
-                    raise protocol.loss
-                if not idle.result:
-                    self.end_idle()
-                await idle.wait()
+            async with asyncio.timeout(seconds):
+                await answer
         except TimeoutError:
-            lost = errors.silent("IDLE", _SETTLE_SECONDS)
-            protocol.drop(lost)
-            raise lost from None
-        if not self._done_sent:
-            self.can_idle = False  # refused, or ended at once: the mailbox is asked from time to time instead
-        self._idle = None
-        self._done_sent = False
+            raise self.give_up(errors.silent(name, seconds)) from None
+
+    async def _leave_idle(self, idle: Exchange) -> None:
+        protocol = self._connection.protocol
+        while not (protocol.accepted or idle.result or protocol.loss):
+            protocol.stirred.clear()
+            await protocol.stirred.wait()
+        if not idle.result:
+            self.end_idle()
+        await idle.wait()
