@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from email.policy import compat32
@@ -34,7 +35,7 @@ class SmtpSink:
     ledger: bool = True
     """False for benchmarks: writing a file per message would be what they measure."""
     port: int = 0
-    _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     async def start(self) -> None:
         program = shutil.which("smtp-sink", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -44,17 +45,18 @@ class SmtpSink:
         self.mails.mkdir(parents=True, exist_ok=True)
         as_user = ("-u", getpass.getuser()) if os.geteuid() == 0 else ()
         dump = ("-d", f"{self.mails}/%s.") if self.ledger else ()
-        self._process = await asyncio.create_subprocess_exec(
-            program, *as_user, *dump, *self.options, f"127.0.0.1:{self.port}", "256", stderr=asyncio.subprocess.DEVNULL
-        )
+        command = [program, *as_user, *dump, *self.options, f"127.0.0.1:{self.port}", "256"]
+        # Not asyncio's: a server of the whole session outlives the loop that started it.
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         async with asyncio.timeout(20):
             while not await self._listens():
                 await asyncio.sleep(0.02)  # the sink says nothing when it is ready
 
     async def stop(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None:
             self._process.kill()
-            await self._process.wait()
+            self._process.wait()
+            self._process = None
 
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -89,7 +91,7 @@ class SmtpSink:
 
     async def _listens(self) -> bool:
         assert self._process is not None
-        if self._process.returncode is not None:
+        if self._process.poll() is not None:
             raise RuntimeError(f"smtp-sink ended with {self._process.returncode} instead of listening")
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -112,9 +114,10 @@ def free_port() -> int:
 def _taken(octets: bytes) -> Taken:
     own, _, message = octets.partition(b"\nReceived: ")
     fields = BytesHeaderParser(policy=compat32).parsebytes(b"Received: " + message)
-    recipients = [line[14:] for line in own.split(b"\n") if line.startswith(b"X-Rcpt-Args:")]
-    sender = next(line[13:] for line in own.split(b"\n") if line.startswith(b"X-Mail-Args:"))
-    return Taken(_path(sender), tuple(map(_path, recipients)), str(fields["Message-ID"]), message)
+    lines = own.split(b"\n")
+    sender = next(_path(line) for line in lines if line.startswith(b"X-Mail-Args:"))
+    recipients = tuple(_path(line) for line in lines if line.startswith(b"X-Rcpt-Args:"))
+    return Taken(sender, recipients, str(fields["Message-ID"]), message)
 
 
 def _path(arguments: bytes) -> str:

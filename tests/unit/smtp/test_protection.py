@@ -15,6 +15,7 @@ import trustme
 from services.providers.errors import Permanent, ReauthRequired, Transient
 from services.providers.protocols import ConnectPolicy
 from services.providers.smtp_imap.send import SmtpImapSend
+from services.providers.smtp_imap.smtp.timeouts import Timeouts
 from tests.servers.scripted_smtp import At, Do, ScriptedSmtp, running, say
 from tests.unit.smtp.accounts import OUTGOING, QUICK, Noted, credentials, outgoing, sender, to
 
@@ -51,6 +52,23 @@ async def test_a_protected_connection_is_verified_against_the_hosts_name(
         send = sender(server.port, ca_file=file)
         await send.submit(OUTGOING, credentials(server.port, host=host, security=security, password=SECRET), Noted())
         assert server.message_ids == ["<1@example.com>"]
+        await send.close()
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+async def test_a_protected_connection_is_kept_for_small_and_large_messages(
+    security: str, authority: tuple[trustme.CA, str]
+) -> None:
+    ca, file = authority
+    scripted = ScriptedSmtp(tls=context(ca, "localhost"), implicit=security == "tls")
+    async with running(scripted) as server:
+        send = sender(server.port, ca_file=file, timeouts=Timeouts())
+        bodies = [b"", b"line\r\n" * 500_000, b"", b"", b"line\r\n" * 50_000]
+        for body in bodies:
+            message = outgoing(mime=OUTGOING.mime + body)
+            await send.submit(message, credentials(server.port, host="localhost", security=security), Noted())
+        assert [len(accepted.message) for accepted in server.ledger] == [len(OUTGOING.mime + body) for body in bodies]
+        assert server.connections == 1
         await send.close()
 
 

@@ -45,7 +45,8 @@ class Dialogue(SMTPProtocol):
         dialogue.connection_made(transport)
         dialogue._owed = 0
         writable = cast(asyncio.Transport, transport)
-        writable.set_write_buffer_limits(high=0)  # `drained` then means that the buffer is empty
+        # "Drained" is then an empty buffer. Not `high=0`: asyncio's TLS would pause at nothing and stay so.
+        writable.set_write_buffer_limits(high=1, low=0)
         writable.set_protocol(dialogue)
         smtp.protocol = dialogue
         return dialogue
