@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import signal
 import warnings
 from contextlib import AsyncExitStack
 
 from deploy.embedded.sandbox_mail import smtp
-from deploy.embedded.sandbox_mail.certificates import server_context
+from deploy.embedded.sandbox_mail.certificates import CA_FILE, server_context
 from deploy.embedded.sandbox_mail.imap import Imap
 from deploy.embedded.sandbox_mail.ledger import Ledger
 from deploy.embedded.sandbox_mail.settings import SandboxSettings
@@ -23,6 +24,8 @@ async def run(settings: SandboxSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     context = server_context(settings.folder / "tls", settings.names)
+    if settings.trust_file is not None:
+        shutil.copyfile(settings.folder / "tls" / CA_FILE, settings.trust_file)
     imap = Imap(settings.folder / "mail", settings.users, settings.max_message)
     handler = smtp.Submission(imap, Ledger(settings.folder / "accepted.jsonl"), settings.users)
     limit = settings.max_message

@@ -18,6 +18,8 @@ class SandboxSettings(BaseSettings):
     """The address to listen on."""
     names: tuple[str, ...] = ("localhost", "127.0.0.1")
     """What its certificate is for: host names and IP addresses."""
+    trust_file: Path | None = None
+    """Where a copy of its authority's certificate is put for clients that may not read `folder`."""
     imap_port: int = 2993
     """IMAP over TLS."""
     submission_port: int = 2587

@@ -1,0 +1,1 @@
+"""What the container images and compose.yaml are made from."""
