@@ -1,7 +1,7 @@
 """Did a machine send it? The signs of RFC 3834 and of what was used before and beside it, each weighed.
 
-`X-Auto-Response-Suppress` is no sign: Outlook and phones set it on mail that people write. It asks machines not to answer;
-it does not say that a machine speaks.
+`X-Auto-Response-Suppress` is no sign: Outlook and phones set it on mail that people write. It asks machines not to
+answer; it does not say that a machine speaks.
 """
 
 from __future__ import annotations

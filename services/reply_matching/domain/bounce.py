@@ -1,10 +1,10 @@
-"""A bounce or a delay notice read whole: the standard blocks where there are any, else the notice's words; and as a last
-opinion flufl.bounce, Mailman's detector library.
+"""A bounce or a delay notice read whole: the standard blocks where there are any, else the notice's words; and as a
+last opinion flufl.bounce, Mailman's detector library.
 
-flufl.bounce is right about many old and rare servers' texts, and it is used for those. It is not asked first: it gives no
-reason, no status and no server's words; it takes any quoted bounce in a person's answer for one; and it needs the standard
-library's parser, which is too slow and too deep for hostile mail - so it sees at most 64 KiB of what already looks like a
-bounce.
+flufl.bounce is right about many old and rare servers' texts, and it is used for those. It is not asked first: it gives
+no reason, no status and no server's words; it takes any quoted bounce in a person's answer for one; and it needs the
+standard library's parser, which is too slow and too deep for hostile mail - so it sees at most 64 KiB of what already
+looks like a bounce.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def _by_words(mail: Mail, notice: Notice) -> tuple[RecipientReport, ...]:
     others = frozenset(
         address
         for field, source in (
-            (b"from", headers), (b"to", headers), (b"return-path", headers), (b"reply-to", headers), (b"delivered-to", headers),
+            (b"from", headers), (b"to", headers), (b"return-path", headers), (b"reply-to", headers), (b"delivered-to",
+            headers),
             (b"from", original), (b"return-path", original), (b"sender", original), (b"reply-to", original),
         )
         for address in addresses_of(source.raw(field))

@@ -1,4 +1,5 @@
-"""Bounces in plain words: whom a notice names as not reached, and what it says of each; for servers without RFC 3464."""
+"""Bounces in plain words: whom a notice names as not reached, and what it says of each; for servers without RFC
+3464."""
 
 from __future__ import annotations
 
@@ -12,15 +13,18 @@ MAX_RECIPIENTS = 100
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}")
 _OPENS = re.compile(r"(?:<<< |>>> )?[\s>*\-•·|\"'<(\[\d.)]{0,12}(?:smtp:|mailto:|rfc822;\s?|to: |<)?", re.IGNORECASE)
 _NAMES_RECIPIENT = re.compile(
-    r"recipient|rcpt to|deliver\w{0,4} (?:your (?:mail|message|e-?mail) |message |mail )?(?:\w+ )?to|could not be sent to|"
-    r"sent to|message to|mail to|reach|for delivery|failed address|following address|addressed to|destinatario|destinataire|"
+    r"recipient|rcpt to|deliver\w{0,4} (?:your (?:mail|message|e-?mail) |message |mail )?(?:\w+ )?to|"
+    r"could not be sent to|"
+    r"sent to|message to|mail to|reach|for delivery|failed address|following address|addressed to|destinatario|"
+    r"destinataire|"
     r"empfänger|odbiorc|mottagar|modtager|ontvanger|получател|宛|mailbox|user\b|account|unknown|original-rcpt|address:|"
     r"^\s{0,8}to\s{0,4}:|envoyé à|zugestellt|an die",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
     r"contact|postmaster|assist|help|support|question|admin|abuse|complain|mail from|envelope-from|reporting|"
-    r"^\W{0,6}(?:from|reply-to|sender|return-path|cc|message-id|received|x-[\w-]{1,30}|mail from|von|de|da|od|fra|van|från)\s?:|"
+    r"^\W{0,6}(?:from|reply-to|sender|return-path|cc|message-id|received|x-[\w-]{1,30}|mail from|von|de|da|od|fra|van|"
+    r"från)\s?:|"
     r"message from|from <|sent by|sender|from [\w.+-]{1,64}@|helpdesk|webmaster|forward (?:this|the) ",
     re.IGNORECASE,
 )
@@ -40,8 +44,8 @@ class Named:
 
 
 def named_recipients(notice: str, failed_field: tuple[str, ...], others: frozenset[str]) -> tuple[Named, ...]:
-    """Whom the notice says it could not reach. `failed_field` is X-Failed-Recipients, which needs no guessing; `others` are
-    the addresses of the sender and of the reporting server, which are named too but did not fail."""
+    """Whom the notice says it could not reach. `failed_field` is X-Failed-Recipients, which needs no guessing; `others`
+    are the addresses of the sender and of the reporting server, which are named too but did not fail."""
     lines = notice.split("\n")
     places = _places(lines, others, frozenset(failed_field))
     if failed_field:
@@ -60,7 +64,8 @@ def named_recipients(notice: str, failed_field: tuple[str, ...], others: frozens
 
 
 def _places(lines: list[str], others: frozenset[str], sure: frozenset[str]) -> dict[str, tuple[int, int]]:
-    """Each address → (how much it looks like a recipient: 3 it opens a line, 2 the words say so, 1 it is there; its line)."""
+    """Each address → (how much it looks like a recipient: 3 it opens a line, 2 the words say so, 1 it is there; its
+    line)."""
     places: dict[str, tuple[int, int]] = {}
     for index, line in enumerate(lines):
         if "@" not in line:

@@ -17,16 +17,23 @@ _FIELDS = (
     b"x-bitbounce",
 )
 _WORDS = re.compile(
-    r"(?:confirm|verify|prove|verif\w{1,8}|make sure|ensure).{0,40}(?:you(?:'re| are) (?:a |an )?(?:human|real|person|not a (?:robot|spam|machine))|human|real person|"
-    r"your e-?mail address|your identity|(?:that )?your message|(?:as )?a (?:legitimate|valid) sender)|challenge.{0,3}response|sender verification|"
-    r"(?:message|e-?mail|mail).{0,60}(?:held|hold|quarantin\w{1,4}|waiting|pending|awaiting|on hold|not been delivered|delivered).{0,80}(?:until|confirm|verif|authenticat|"
+    r"(?:confirm|verify|prove|verif\w{1,8}|make sure|ensure).{0,40}(?:you(?:'re| are) (?:a |an )?(?:human|real|person|"
+    r"not a (?:robot|spam|machine))|human|real person|"
+    r"your e-?mail address|your identity|(?:that )?your message|(?:as )?a (?:legitimate|valid) sender)|"
+    r"challenge.{0,3}response|sender verification|"
+    r"(?:message|e-?mail|mail).{0,60}(?:held|hold|quarantin\w{1,4}|waiting|pending|awaiting|on hold|"
+    r"not been delivered|delivered).{0,80}(?:until|confirm|verif|authenticat|"
     r"captcha|click|approve|unless you)|spam ?arrest|boxbe|bitbounce|"
-    r"(?:bestätigen|verifizieren).{0,60}(?:mensch|absender|e-?mail-adresse|nachricht|kein (?:spam|roboter))|(?:confirm|vérifi).{0,60}(?:humain|expéditeur|votre (?:message|adresse))|"
-    r"(?:confirm|verific).{0,60}(?:humano|persona real|remitente|remetente|su (?:mensaje|dirección)|sua mensagem|mittente|essere umano)|bevestig.{0,60}(?:mens|afzender|robot)|"
-    r"potwierd.{0,60}(?:człowiek|nadawc|robot)|bekräfta.{0,60}(?:människa|avsändare|robot)|bekræft.{0,60}(?:menneske|afsender|robot)"
+    r"(?:bestätigen|verifizieren).{0,60}(?:mensch|absender|e-?mail-adresse|nachricht|kein (?:spam|roboter))|"
+    r"(?:confirm|vérifi).{0,60}(?:humain|expéditeur|votre (?:message|adresse))|"
+    r"(?:confirm|verific).{0,60}(?:humano|persona real|remitente|remetente|su (?:mensaje|dirección)|sua mensagem|"
+    r"mittente|essere umano)|bevestig.{0,60}(?:mens|afzender|robot)|"
+    r"potwierd.{0,60}(?:człowiek|nadawc|robot)|bekräfta.{0,60}(?:människa|avsändare|robot)|bekræft.{0,60}(?:menneske|"
+    r"afsender|robot)"
 )
 _DEED = re.compile(
-    r"https?://|click|reply to this|antworten sie|klicken|cliqu|répond|haga clic|responda|clique|clicca|rispond|klik|kliknij|odpowied|klicka|svara|klik på"
+    r"https?://|click|reply to this|antworten sie|klicken|cliqu|répond|haga clic|responda|clique|clicca|rispond|klik|"
+    r"kliknij|odpowied|klicka|svara|klik på"
 )
 
 

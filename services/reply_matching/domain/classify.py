@@ -1,8 +1,8 @@
 """What kind of message is it? A person's words, a machine's, or a report - decided from evidence that travels along.
 
-The order matters: a complaint carries a whole message and a bounce is automatic too, so the most telling form comes first.
-Whatever shows no sign of a machine is a person's: to stop a sequence for an odd robot is a small error, to overlook a person
-who answered is not.
+The order matters: a complaint carries a whole message and a bounce is automatic too, so the most telling form comes
+first. Whatever shows no sign of a machine is a person's: to stop a sequence for an odd robot is a small error, to
+overlook a person who answered is not.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def classify_headers(headers: Headers) -> Classification:
 
 
 def classify(raw: bytes | Mail, received_at: datetime | None = None) -> Classification:
-    """The class from the whole message, or from a report's headers and parts. `received_at` helps to read dates without a
-    year; without it the message's own date does."""
+    """The class from the whole message, or from a report's headers and parts. `received_at` helps to read dates without
+    a year; without it the message's own date does."""
     mail = read_mail(raw) if isinstance(raw, bytes) else raw
     complaint = read_complaint(mail)
     if complaint is not None:

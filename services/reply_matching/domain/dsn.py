@@ -23,8 +23,8 @@ _UTF8_ESCAPE = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 
 
 def status_blocks(mail: Mail) -> list[Headers]:
-    """The blocks of fields, the message's own first. Taken from the part made for them, else from a report whose boundary
-    was lost on the way, where they stand in the text."""
+    """The blocks of fields, the message's own first. Taken from the part made for them, else from a report whose
+    boundary was lost on the way, where they stand in the text."""
     part = mail.first(*STATUS_TYPES)
     if part is not None:
         data = part.content(256 * 1024)
@@ -49,16 +49,12 @@ def _cut(data: bytes) -> list[bytes]:
 
 def recipients(blocks: list[Headers]) -> tuple[RecipientReport, ...]:
     """Each recipient's fate. Fields are read within their block only, so that no recipient gets another's verdict."""
-    merged: list[Headers] = []
-    found: list[RecipientReport] = []
-    for block in blocks:
-        if b"final-recipient" in block or b"original-recipient" in block or b"action" in block:
-            merged.append(block)
-    for block in merged[:MAX_RECIPIENTS]:
-        report = _recipient(block)
-        if report is not None:
-            found.append(report)
-    return tuple(found)
+    own = [block for block in blocks if not _RECIPIENT_FIELDS.isdisjoint(block.names())]
+    reports = (_recipient(block) for block in own[:MAX_RECIPIENTS])
+    return tuple(report for report in reports if report is not None)
+
+
+_RECIPIENT_FIELDS = frozenset({b"final-recipient", b"original-recipient", b"action"})
 
 
 def _recipient(block: Headers) -> RecipientReport | None:
@@ -119,7 +115,8 @@ def _action(text: str, status: str) -> Action | None:
 
 
 def _address(block: Headers, name: bytes) -> str:
-    """`rfc822; user@example.org`, `utf-8; …` with RFC 6533's \\x{…} escapes, or the bare address of a careless server."""
+    """`rfc822; user@example.org`, `utf-8; …` with RFC 6533's \\x{…} escapes, or the bare address of a careless
+    server."""
     value = decode_words(block.raw(name))
     kind, mark, rest = value.partition(";")
     address = rest if mark else kind

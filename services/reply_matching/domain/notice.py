@@ -13,16 +13,20 @@ MAX_NOTICE = 16 * 1024
 MAX_NOTICE_LINES = 400
 EMBEDDED_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "text/rfc822")
 _FIELD = re.compile(
-    r"(?:received|return-path|message-id|from|to|subject|date|dkim-signature|x-[\w-]{1,40}|mime-version|content-[\w-]{1,30}|"
-    r"reply-to|sender|delivered-to|arc-[\w-]{1,30}|authentication-results|domainkey-signature|list-[\w-]{1,20}|cc|in-reply-to|"
-    r"references|user-agent|envelope-to|delivery-date|errors-to|auto-submitted|precedence|importance|thread-[\w]{1,10}):",
+    r"(?:received|return-path|message-id|from|to|subject|date|dkim-signature|x-[\w-]{1,40}|mime-version|"
+    r"content-[\w-]{1,30}|"
+    r"reply-to|sender|delivered-to|arc-[\w-]{1,30}|authentication-results|domainkey-signature|list-[\w-]{1,20}|cc|"
+    r"in-reply-to|"
+    r"references|user-agent|envelope-to|delivery-date|errors-to|auto-submitted|precedence|importance|"
+    r"thread-[\w]{1,10}):",
     re.IGNORECASE,
 )
 _STRONG_FIELD = re.compile(
     r"(?:received|return-path|message-id|dkim-signature|mime-version|x-received):", re.IGNORECASE
 )
 _DIVIDER = re.compile(
-    r"(?:original|returned|undelivered|unsent|failed|bounced|rejected) (?:e-?mail |mail )?(?:message|mail|text|headers?)\b"
+    r"(?:original|returned|undelivered|unsent|failed|bounced|rejected) (?:e-?mail |mail )?(?:message|mail|text|"
+    r"headers?)\b"
     r".{0,30}(?:follow|below|attached|header|$|-)|message (?:text|headers?) (?:follow|is)|copy of (?:the|your|this) "
     r"(?:original )?(?:e-?mail |mail )?(?:message|mail|headers?)|below this line|header of the (?:original )?message|"
     r"(?:start|begin) of .{0,20}message",
@@ -54,7 +58,8 @@ def read_notice(mail: Mail) -> Notice:
 
 
 def headers_of_part(part: Part) -> Headers:
-    """The headers of the message inside a part; reports put them flat (`text/rfc822-headers`), as a message, or twice."""
+    """The headers of the message inside a part; reports put them flat (`text/rfc822-headers`), as a message, or
+    twice."""
     return parse_block(part.content(64 * 1024).lstrip(b"\r\n \t"))
 
 
@@ -80,8 +85,8 @@ def _words(part: Part) -> str:
 
 
 def _original_starts(lines: list[str]) -> int | None:
-    """The first line of the original's copy: two header fields close together, one of them a field only mail carries, or
-    after a line that announces it."""
+    """The first line of the original's copy: two header fields close together, one of them a field only mail carries,
+    or after a line that announces it."""
     announced = -10
     for index, line in enumerate(lines):
         stripped = line.strip()

@@ -1,8 +1,9 @@
-"""Why a mail did not arrive: the reasons we tell apart, each with a sentence for a person, and the words that show them.
+"""Why a mail did not arrive: the reasons we tell apart, each with a sentence for a person, and the words that show
+them.
 
-Servers' codes are often too general (`550`, `5.0.0`) and sometimes wrong (`5.1.1` for a full mailbox), so the words come
-first and the codes fill in. The rules are phrases that many servers share, not any one server's text; the first that fits
-wins, so the more telling ones stand first.
+Servers' codes are often too general (`550`, `5.0.0`) and sometimes wrong (`5.1.1` for a full mailbox), so the words
+come first and the codes fill in. The rules are phrases that many servers share, not any one server's text; the first
+that fits wins, so the more telling ones stand first.
 """
 
 from __future__ import annotations

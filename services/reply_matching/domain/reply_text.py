@@ -1,8 +1,8 @@
 """The new words of a reply, with the quoted history and the signature apart; from text, or from HTML alone.
 
 mail-parser-reply knows many languages' phrases, but it was not taken for this: its patterns nest repetitions
-(`(?:…\\s{,2}.*){2,}`), its time grows with the square of a hostile text, it drops answers written between quoted lines, and
-it reads no HTML. Ours looks at each line a bounded number of times.
+(`(?:…\\s{,2}.*){2,}`), its time grows with the square of a hostile text, it drops answers written between quoted lines,
+and it reads no HTML. Ours looks at each line a bounded number of times.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def new_text(text: str | None, html: str | None = None) -> ReplyText:
 
 
 def split_reply(lines: Sequence[Line]) -> ReplyText:
-    """Take lines apart: what is quoted or follows an introduction is history, the end of the rest may be a signature."""
+    """Take lines apart: what is quoted or follows an introduction is history, the end of the rest may be a
+    signature."""
     kept: list[str] = []
     quoted: list[str] = []
     signature: list[str] = []

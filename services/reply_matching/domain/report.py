@@ -1,7 +1,7 @@
 """Which message a report is about: the names of the original that a bounce or complaint carries inside.
 
-A report can be forged, and many come for mail that others sent in our users' names: it counts only when a name it carries
-is one of ours, and a report that carries none is at most probable.
+A report can be forged, and many come for mail that others sent in our users' names: it counts only when a name it
+carries is one of ours, and a report that carries none is at most probable.
 """
 
 from __future__ import annotations

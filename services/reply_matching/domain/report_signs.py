@@ -17,7 +17,8 @@ _ROBOT = re.compile(
 )
 _SUBJECT = re.compile(
     rb"undeliver|undelivr|failure notice|returned mail|return(?:ed)? to sender|delivery (?:status|failure|failed|error|"
-    rb"report|problem|notification|delayed|incomplete)|mail delivery|delivery has failed|could not be delivered|not delivered|"
+    rb"report|problem|notification|delayed|incomplete)|mail delivery|delivery has failed|could not be delivered|"
+    rb"not delivered|"
     rb"failure delivery|message status|permanent fail|mail(?:box)? (?:failure|error|unavailable)|non[- ]?deliver|"
     rb"nondeliverable|abuse report|email feedback report|complaint about|unzustellbar|bounce",
     re.IGNORECASE,

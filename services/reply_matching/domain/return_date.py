@@ -39,17 +39,22 @@ _DATES = (
     ("num", re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2})|\.?)(?![\d/-])")),
 )
 _RETURN = re.compile(
-    r"back|return|resum|again|wieder|zurück|rückkehr|retour|reviens|reprend|vuelv|volver|regres|reincorpor|incorpor|volto|volta|retorn|"
-    r"ritorn|rientr|torner|terug|aanwezig vanaf|bereikbaar vanaf|wrac|wróc|powrot|tillbaka|åter|tilbage|igen|戻|出社|復帰|再開|より"
+    r"back|return|resum|again|wieder|zurück|rückkehr|retour|reviens|reprend|vuelv|volver|regres|reincorpor|incorpor|"
+    r"volto|volta|retorn|"
+    r"ritorn|rientr|torner|terug|aanwezig vanaf|bereikbaar vanaf|wrac|wróc|powrot|tillbaka|åter|tilbage|igen|戻|出社|"
+    r"復帰|再開|より"
 )
 _UNTIL = re.compile(
-    r"until|till|through|thru|\bto\b|up to|bis\b|\bau\b|jusqu|hasta|\bal\b|até|\ba\b|fino|\btot\b|t/m|\bdo\b|t\.o\.m|\btil\b|med den|–|—|-\s?$|～|〜|から"
+    r"until|till|through|thru|\bto\b|up to|bis\b|\bau\b|jusqu|hasta|\bal\b|até|\ba\b|fino|\btot\b|t/m|\bdo\b|t\.o\.m|"
+    r"\btil\b|med den|–|—|-\s?$|～|〜|から"
 )
 _FROM = re.compile(
-    r"from|since|start|beginning|vom\b|\bab\b|seit|\bdu\b|depuis|à partir|desde|\bdel?\b|dal\b|vanaf|\bvan\b|\bod\b|från|\bfra\b"
+    r"from|since|start|beginning|vom\b|\bab\b|seit|\bdu\b|depuis|à partir|desde|\bdel?\b|dal\b|vanaf|\bvan\b|\bod\b|"
+    r"från|\bfra\b"
 )
 _AFTER_RETURN = re.compile(
-    r"(?:wieder|zurück|terug|tillbaka|tilbage|igen|again|back|de retour|に戻|に出社|より(?:出社|業務|営業)|から(?:出社|業務|通常))"
+    r"(?:wieder|zurück|terug|tillbaka|tilbage|igen|again|back|de retour|に戻|に出社|より(?:出社|業務|営業)|"
+    r"から(?:出社|業務|通常))"
 )
 
 

@@ -1,7 +1,7 @@
 """At which command the remote server said no; it changes what its words mean.
 
-"User unknown" after the recipient had been accepted and the text was sent is a filter's way to refuse, and "does not exist"
-in answer to MAIL FROM speaks of the sender. Neither proves anything about the address we wrote to.
+"User unknown" after the recipient had been accepted and the text was sent is a filter's way to refuse, and "does not
+exist" in answer to MAIL FROM speaks of the sender. Neither proves anything about the address we wrote to.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import re
 from enum import StrEnum
 
 _DATA = re.compile(
-    r"(?:after|in reply to|reply to|response to|to)(?: the)? (?:final |end of |pipelined |message )?data|>>> (?:data|\.)\s+<<< [45]|"
+    r"(?:after|in reply to|reply to|response to|to)(?: the)? (?:final |end of |pipelined |message )?data|>>> (?:data|"
+    r"\.)\s+<<< [45]|"
     r"end of (?:data|message)|\(data\)|(?:text|data) command|final data|\[(?:data|eom)\]"
 )
 _MAIL = re.compile(
-    r"(?:after|in reply to|reply to|response to)(?: pipelined)? mail from|mail from command|>>> mail from.{0,200}<<< [45]|"
+    r"(?:after|in reply to|reply to|response to)(?: pipelined)? mail from|mail from command|"
+    r">>> mail from.{0,200}<<< [45]|"
     r"sender was rejected|(?:does not|doesn't|did not|didn't) like (?:the |your )?sender|\[mail_?from\]"
 )
 _CARRIERS = re.compile(r"(?:^|[.@])(?:docomo\.ne\.jp|ezweb\.ne\.jp|au\.com|softbank\.ne\.jp|vodafone\.ne\.jp)$")
@@ -46,7 +48,7 @@ def corrected(reason: str, words: str, status: str, stage: Stage, address: str) 
         vague = _VAGUE.search(words.lower())
         if stage is Stage.DATA and vague:
             return "refused"
-        # Japan's mobile carriers say "user unknown" where a person's own filter refused; they name the one who is unknown.
+        # Japan's mobile carriers say "user unknown" where a person's own filter refused; else they name whom they miss.
         if stage is Stage.UNKNOWN and vague and "@" not in words and _CARRIERS.search(address):
             return "refused"
     return reason

@@ -65,7 +65,8 @@ _BY_REPLY |= {
 
 
 def status_in(text: str) -> str:
-    """The first enhanced status code in a text; empty when there is none. Only three numbers are one: four are a host."""
+    """The first enhanced status code in a text; empty when there is none. Only three numbers are one: four are a
+    host."""
     match = _STATUS.search(text)
     return f"{match[1]}.{int(match[2])}.{int(match[3])}" if match else ""
 
