@@ -31,6 +31,9 @@ class Knowledge:
 
     async def ask(self, connection: ImapConnection, folder_id: str) -> FolderState:
         """Its state by now, whatever folder is open. Raises `Refused`, `Unreadable`."""
+        if connection.folder_id == folder_id:
+            # STATUS is not for the open folder (RFC 3501 6.3.10): Dovecot answers with what this session knows already.
+            await connection.run("NOOP")
         return self._learn(folder_id, await mailbox.status(connection, folder_id))
 
     def _learn(self, folder_id: str, state: FolderState) -> FolderState:

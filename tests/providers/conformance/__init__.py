@@ -1,0 +1,1 @@
+"""One suite for every e-mail client, real and in memory: what `services.providers.protocols` promises."""
