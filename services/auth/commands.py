@@ -20,7 +20,7 @@ from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.app import now
 from services.auth.connecting import Who
 from services.auth.domain.audit import OPERATOR, Actor
-from services.auth.domain.key_ring import KEY_OCTETS, read_key_ring
+from services.auth.domain.key_ring import KEY_OCTETS, KeyRingInvalid, read_key_ring
 from services.auth.domain.refusals import Invalid
 from services.auth.keys import Keys
 from services.auth.rotation import Rotation, rotate_all
@@ -32,7 +32,10 @@ Print = Callable[[str], None]
 
 def new_key_ring(path: Path, later: bool, out: Print) -> int:
     """Make the ring's file, or add a key to it; only its owner may read it. The new key becomes the current one, but
-    with `later`: where replicas read copies of the file, all must hold a key before the first one wraps by it."""
+    with `later`: where replicas read copies of the file, all must hold a key before the first one wraps by it.
+    Raises `KeyRingInvalid`."""
+    if str(path).lstrip().startswith("{"):
+        raise KeyRingInvalid("a key ring that stands in the setting itself cannot be changed here: keep it in a file")
     keys: dict[str, str] = {}
     current = None
     if path.exists():

@@ -53,7 +53,6 @@ FORMS: dict[str, Form] = {
         servers=("smtp", "imap"),
         complete=_complete_smtp_imap,
     ),
-    "memory": Form(secrets=("password",)),
 }
 
 

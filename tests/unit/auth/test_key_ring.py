@@ -90,3 +90,8 @@ def test_a_broken_ring_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(KeyRingInvalid):
         new_key_ring(path, False, lambda _: None)
     assert path.read_text() == "precious"
+
+
+def test_a_ring_in_the_setting_itself_is_no_file_to_write_to() -> None:
+    with pytest.raises(KeyRingInvalid, match="keep it in a file"):
+        new_key_ring(Path(ring_text("k1", "k1")), False, lambda _: None)
