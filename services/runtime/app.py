@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.runtime import bus, health, logging, mongo, tracing
-from services.runtime.acknowledge import Acknowledge
 from services.runtime.advisories import Advisories
 from services.runtime.bodies import Bodies
 from services.runtime.dead_letters import DeadLetters
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client as NatsClient
     from nats.js import JetStreamContext
 
-    from services.runtime.consume import Route
+    from services.runtime.deliveries import Lane
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -56,10 +55,9 @@ class App:
             tracing.configure(settings.service, settings.otlp_endpoint)
         self.log = logging.get_logger(f"services.{settings.service}")
         self.client, self.db = mongo.connect(settings)
-        self.routes: dict[str, Route] = {}
+        self.lanes: dict[str, Lane] = {}
         self.endpoints: list[Endpoint] = []
-        acknowledge = Acknowledge(self.routes, lambda: self.dead_letters)
-        self.broker = bus.open_broker(settings, acknowledge, self._bus_closed)
+        self.broker = bus.open_broker(settings, self._bus_closed)
         self.health = Health()
         self.http = create_http(self)
         self.server = HttpServer(self.http, settings.http_host, settings.http_port)
@@ -128,7 +126,7 @@ class App:
         self.nc, self.js = self.broker.connection, bus.jetstream(self.broker)
         self.publisher, self.rpc, self.bodies = Publisher(self.js), RpcClient(self.nc), Bodies(self.js)
         self.dead_letters = DeadLetters(self.publisher, self.settings.service)
-        consumers = [route.consumer for route in self.routes.values()]
+        consumers = [lane.route.consumer for lane in self.lanes.values()]
         if consumers:
             consumers.append(advisories_of(self.settings.service))
             self.task(Advisories(self.js, self.dead_letters, self.settings.service).run, name="advisories")
@@ -142,7 +140,7 @@ class App:
         for endpoint in self.endpoints:
             await endpoint.start(self.nc, self.settings.service)
         await self.broker.start()
-        bus.watch_pulls(self.broker)
+        bus.watch_pulls(self.broker, self.lanes)
         for work, name in self._to_run:
             self._tasks.run(work, name)
         self.health.held_back_by = None
@@ -163,6 +161,7 @@ class App:
         self.log.info("stopping")
         await self._tasks.stop()
         await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers))
+        await asyncio.gather(*(lane.close(self.settings.graceful_timeout) for lane in self.lanes.values()))
         await asyncio.gather(*(endpoint.stop() for endpoint in self.endpoints), return_exceptions=True)
         for hook in reversed(self._stop_hooks):
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import nats.errors
@@ -14,7 +14,7 @@ from faststream.nats.security import NatsCredentials, NatsSecurity, NatsUserPass
 from nats.js import JetStreamContext
 
 from services.runtime import metrics
-from services.runtime.acknowledge import Acknowledge
+from services.runtime.deliveries import Lane
 from services.runtime.logging import get_logger
 from services.runtime.settings import RuntimeSettings
 
@@ -24,9 +24,7 @@ _FETCH_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 Fetch = Callable[..., Awaitable[list[Any]]]
 
 
-def open_broker(
-    settings: RuntimeSettings, acknowledge: Acknowledge, closed: Callable[[], Awaitable[None]]
-) -> NatsBroker:
+def open_broker(settings: RuntimeSettings, closed: Callable[[], Awaitable[None]]) -> NatsBroker:
     """Not connected yet. `closed` is awaited when the client gives up for good (credentials refused)."""
     return NatsBroker(
         [url.strip() for url in settings.nats_url.split(",")],
@@ -41,7 +39,6 @@ def open_broker(
         pending_size=8 * 2**20,
         graceful_timeout=settings.graceful_timeout,
         apply_types=False,
-        middlewares=[acknowledge],
         logger=logging.getLogger("faststream"),
         error_cb=_on_error,
         disconnected_cb=_on_disconnect,
@@ -76,24 +73,27 @@ def jetstream(broker: NatsBroker) -> JetStreamContext:
     return broker.config.broker_config.connection_state.connection.jetstream(timeout=5)
 
 
-def watch_pulls(broker: NatsBroker) -> None:
-    """A pull the server refuses (a consumer deleted, a store wiped) is asked again with growing pauses and counted.
-
-    FastStream would ask again at once, for ever, and say so once at most."""
+def watch_pulls(broker: NatsBroker, lanes: Mapping[str, Lane]) -> None:
+    """Each consumer pulls as much as its lane has room for, and is patient with a server that refuses it."""
     for subscriber in broker.subscribers:
         pull: Any = getattr(subscriber, "subscription", None)
         if pull is not None and hasattr(pull, "fetch"):
-            pull.fetch = _patient(pull.fetch, pull._consumer)
+            pull.fetch = _patient(pull.fetch, lanes[pull._consumer])
 
 
-def _patient(fetch: Fetch, consumer: str) -> Fetch:
+def _patient(fetch: Fetch, lane: Lane) -> Fetch:
+    """A pull the server refuses (a consumer deleted, a store wiped) is asked again with growing pauses and counted:
+    FastStream would ask again at once, for ever, and say so once at most."""
+    consumer = lane.route.consumer.durable
     refused = 0
 
     async def patient(batch: int, timeout: float) -> list[Any]:
         nonlocal refused
+        if batch < lane.concurrency:
+            raise nats.errors.TimeoutError  # FastStream would fill its batch up: what is there must not wait for more
         try:
-            messages = await fetch(batch=batch, timeout=timeout)
-        except TimeoutError:  # nats-py raises its own, which is one, and the bare one
+            messages = await fetch(batch=await lane.room(), timeout=timeout)
+        except nats.errors.TimeoutError:
             messages = []
         except nats.errors.Error as error:
             metrics.FETCH_ERRORS.labels(consumer).inc()

@@ -40,6 +40,12 @@ async def dead_letter(nc: NatsClient) -> Msg:
     return message
 
 
+async def until_empty(nc: NatsClient, stream: str) -> None:
+    async with asyncio.timeout(10):
+        while await left_in(nc, stream):
+            await asyncio.sleep(0.01)
+
+
 async def left_in(nc: NatsClient, stream: str) -> int:
     return (await nc.jetstream().stream_info(stream)).state.messages
 
@@ -56,8 +62,7 @@ async def test_a_handled_event_is_acknowledged_and_gone_from_its_work_queue(nc: 
         await app.publisher.publish(event)
         async with asyncio.timeout(10):
             assert await handled.get() == event
-            while await left_in(nc, SEND_REQUESTS.name):
-                await asyncio.sleep(0.01)
+        await until_empty(nc, SEND_REQUESTS.name)
 
 
 async def test_an_exception_is_retried_with_growing_delay_and_ends_as_a_dead_letter_with_its_payload(
@@ -83,7 +88,7 @@ async def test_an_exception_is_retried_with_growing_delay_and_ends_as_a_dead_let
         assert headers["stream"] == SEND_REQUESTS.name
         assert "RuntimeError: a bug" in headers["error"]
         assert headers["ce-id"] == event.id
-        assert await left_in(nc, SEND_REQUESTS.name) == 0
+        await until_empty(nc, SEND_REQUESTS.name)
 
 
 async def test_an_undecodable_payload_is_a_dead_letter_at_once_and_the_hook_hears_of_it(
@@ -107,7 +112,7 @@ async def test_an_undecodable_payload_is_a_dead_letter_at_once_and_the_hook_hear
         ((raw, error),) = heard
         assert raw == letter.data
         assert error.field
-        assert await left_in(nc, SEND_REQUESTS.name) == 0
+        await until_empty(nc, SEND_REQUESTS.name)
 
 
 async def test_a_refused_event_is_a_dead_letter_with_its_reason(nc: NatsClient, settings: Settings) -> None:
@@ -216,6 +221,33 @@ async def test_a_handler_slower_than_the_acknowledgement_time_keeps_its_message(
         async with asyncio.timeout(20):
             await done.wait()
     assert len(tries) == 1
+
+
+async def test_slow_handlers_hold_up_no_other_message_and_take_none_they_cannot_begin(
+    nc: NatsClient, settings: Settings
+) -> None:
+    app, release, begun = App(settings()), asyncio.Event(), asyncio.Queue[str]()
+
+    @consume(app, REQUESTED, SendRequested, concurrency=4)
+    async def on_send_requested(event: SendRequested) -> None:
+        begun.put_nowait(event.request_id)
+        if event.request_id.startswith("slow"):
+            await release.wait()
+
+    async with running(app), asyncio.timeout(20):
+        for n in range(3):
+            await app.publisher.publish(send_requested(f"slow-{n}"))
+        for n in range(20):
+            await app.publisher.publish(send_requested(f"quick-{n}"))
+        assert {await begun.get() for _ in range(23)} >= {f"quick-{n}" for n in range(20)}
+        await app.publisher.publish(send_requested("slow-3"))
+        while await begun.get() != "slow-3":
+            pass
+        await app.publisher.publish(send_requested("waits-at-the-server"))
+        info = await nc.jetstream().consumer_info(SEND_REQUESTS.name, REQUESTED.durable)
+        assert (info.num_ack_pending, info.num_pending) == (4, 1)
+        release.set()
+        assert await begun.get() == "waits-at-the-server"
 
 
 async def test_the_same_event_published_twice_is_stored_once(nc: NatsClient) -> None:

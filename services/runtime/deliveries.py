@@ -1,89 +1,129 @@
-"""The one place where a delivery is settled: a FastStream middleware that carries out what `outcomes` decides."""
+"""The one place where a delivery is settled: each is a task in its consumer's lane, and `outcomes` decides its end.
+
+A lane takes no more from the server than it can begin at once: a message waits there, where another replica may have
+it, and never here with its acknowledgement time running.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import nats.errors
-from faststream import BaseMiddleware, ContextRepo
-from faststream.message import StreamMessage
 from nats.aio.msg import Msg
+from replywire_contracts.event import Event
+from replywire_contracts.streams import Consumer
 
 from services.runtime import metrics, mongo, redaction, tracing
-from services.runtime.consume import Route
 from services.runtime.dead_letters import DeadLetters
+from services.runtime.heartbeat import Heartbeat
 from services.runtime.logging import bind, get_logger
-from services.runtime.outcomes import Action, Malformed, Outage, Outcome, decide
+from services.runtime.outcomes import Action, Malformed, Outcome, decide
+from services.runtime.reading import read
 
 _log = get_logger(__name__)
 _ACK_TRIES = 3
 _ACK_SECONDS = 2.0
 _WHEN_DEAD_LETTERS_ARE_AWAY = 30.0
+_GATHER_SECONDS = 0.002
 
-CallNext = Callable[[StreamMessage[Msg]], Awaitable[Any]]
+Handler = Callable[[Any], Awaitable[None]]
+OnMalformed = Callable[[bytes, Malformed, Mapping[str, str]], Awaitable[None]]
+"""Called with the raw payload before it is dead-lettered; may be called more than once for the same one."""
 
 
-class Acknowledge:
-    """Built once; FastStream calls it for each message."""
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A consumer and who handles which event of it."""
 
-    def __init__(self, routes: Mapping[str, Route], dead_letters: Callable[[], DeadLetters]) -> None:
-        self._routes = routes
+    consumer: Consumer
+    handlers: Mapping[str, tuple[type[Event], Handler]] = field(repr=False)
+    on_malformed: OnMalformed | None = None
+
+
+class Lane:
+    """One consumer's deliveries in this process, at most `concurrency` at a time."""
+
+    def __init__(self, route: Route, concurrency: int, dead_letters: Callable[[], DeadLetters]) -> None:
+        self.route = route
+        self.concurrency = concurrency
         self._dead_letters = dead_letters
+        self._running: set[asyncio.Task[None]] = set()
+        self._one_ended = asyncio.Event()
+        self._in_flight = metrics.IN_FLIGHT.labels(route.consumer.durable)
 
-    def __call__(self, message: Msg | None, /, *, context: ContextRepo) -> BaseMiddleware[Any, Any]:
-        assert message is not None  # only when publishing through FastStream, which nobody does
-        return _Delivery(message, self._routes, self._dead_letters, context=context)
+    async def room(self) -> int:
+        """How many more can begin now; waits while there is none, and a moment longer where only few would fit."""
+        while (free := self.concurrency - len(self._running)) <= 0:
+            self._one_ended.clear()
+            await self._one_ended.wait()
+        if free < self.concurrency // 4:
+            await asyncio.sleep(_GATHER_SECONDS)
+        return self.concurrency - len(self._running)
+
+    def take(self, message: Msg) -> None:
+        task = asyncio.create_task(_Delivery(message, self.route, self._dead_letters()).run())
+        self._running.add(task)
+        self._in_flight.inc()
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._in_flight.dec()
+        self._one_ended.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("delivery left unsettled", consumer=self.route.consumer.durable, exc_info=error)
+
+    async def close(self, timeout: float) -> None:
+        """Finish what is under way; what takes longer than `timeout` seconds is cancelled and handed back."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout)
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
-class _Delivery(BaseMiddleware[Any, Msg]):
-    def __init__(
-        self,
-        message: Msg,
-        routes: Mapping[str, Route],
-        dead_letters: Callable[[], DeadLetters],
-        *,
-        context: ContextRepo,
-    ) -> None:
-        super().__init__(message, context=context)
+class _Delivery:
+    __slots__ = ("_dead_letters", "_delivery", "_kind", "_message", "_route", "_seq", "_stream")
+
+    def __init__(self, message: Msg, route: Route, dead_letters: DeadLetters) -> None:
         facts = message.metadata
         self._message = message
         self._stream, self._seq, self._delivery = facts.stream, facts.sequence.stream, facts.num_delivered
-        self._route = routes[facts.consumer]
+        self._route = route
         self._dead_letters = dead_letters
         self._kind = message.subject.rpartition(".")[0]
 
-    async def consume_scope(self, call_next: CallNext, msg: StreamMessage[Msg]) -> None:
+    async def run(self) -> None:
         started = time.perf_counter()
         headers = self._message.headers or {}
-        in_flight = metrics.IN_FLIGHT.labels(self._route.consumer.durable)
-        heartbeat = _Heartbeat(self._message, self._route.consumer.ack_wait.total_seconds() / 3)
-        in_flight.inc()
+        heartbeat = Heartbeat(self._message, self._route.consumer.ack_wait.total_seconds() / 3)
         try:
             with (
                 bind(kind=self._kind, event_id=headers.get("Nats-Msg-Id"), delivery=self._delivery),
                 tracing.incoming(f"handle {self._kind}", headers),
             ):
-                error, outcome = await self._try(call_next, msg)
+                error, outcome = await self._try()
                 await self._settle(outcome, error)
+        except asyncio.CancelledError:
+            await self._nak(1.0)  # another replica may have it soon: a hint, redelivery follows without it too
+            raise
         finally:
             heartbeat.stop()
-            in_flight.dec()
         metrics.HANDLED.labels(self._kind, outcome.action.value).inc()
         metrics.HANDLING_SECONDS.labels(self._kind).observe(time.perf_counter() - started)
 
-    async def _try(self, call_next: CallNext, msg: StreamMessage[Msg]) -> tuple[Exception | None, Outcome]:
+    async def _try(self) -> tuple[Exception | None, Outcome]:
         """Call the handler, again and again while something it stands on is away."""
         began, attempt = time.monotonic(), 0
         while True:
             error: Exception | None = None
             try:
-                await call_next(msg)
-            except asyncio.CancelledError:
-                await self._hand_back()
-                raise
+                await self._handle()
             except Exception as raised:  # noqa: BLE001 - whatever it is, the table says what becomes of it
                 error = raised
             outcome = decide(
@@ -99,11 +139,14 @@ class _Delivery(BaseMiddleware[Any, Msg]):
             if attempt == 0:
                 _log.warning("waiting for an outage to pass", error=error)
             attempt += 1
-            try:
-                await asyncio.sleep(outcome.delay)
-            except asyncio.CancelledError:
-                await self._hand_back()
-                raise
+            await asyncio.sleep(outcome.delay)
+
+    async def _handle(self) -> None:
+        found = self._route.handlers.get(self._kind)
+        if found is None:
+            return  # a newer kind that this service does not know
+        event_type, handler = found
+        await handler(read(event_type, self._message.subject, self._message.data))
 
     async def _settle(self, outcome: Outcome, error: Exception | None) -> None:
         match outcome.action:
@@ -122,7 +165,7 @@ class _Delivery(BaseMiddleware[Any, Msg]):
         try:
             if isinstance(error, Malformed) and self._route.on_malformed is not None:
                 await self._route.on_malformed(self._message.data, error, headers)
-            await self._dead_letters().put(
+            await self._dead_letters.put(
                 self._message.subject,
                 self._message.data,
                 headers=headers,
@@ -154,31 +197,3 @@ class _Delivery(BaseMiddleware[Any, Msg]):
             await self._message.nak(delay=delay)
         except nats.errors.Error as error:
             _log.warning("not handed back: it comes again after the acknowledgement time", error=error)
-
-    async def _hand_back(self) -> None:
-        """Cancelled: another replica may have it soon. A hint; redelivery follows without it too."""
-        await self._nak(1.0)
-
-
-class _Heartbeat:
-    """Tells the server every third of the acknowledgement time that the message is still being worked on."""
-
-    def __init__(self, message: Msg, every: float) -> None:
-        self._message = message
-        self._every = every
-        self._loop = asyncio.get_running_loop()
-        self._task: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(every, self._beat)
-
-    def _beat(self) -> None:
-        self._task = self._loop.create_task(self._tell())
-        self._timer = self._loop.call_later(self._every, self._beat)
-
-    async def _tell(self) -> None:
-        try:
-            await self._message.in_progress()
-        except (nats.errors.Error, Outage) as error:
-            _log.info("heartbeat not sent", error=error)
-
-    def stop(self) -> None:
-        self._timer.cancel()
