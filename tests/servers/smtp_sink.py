@@ -69,8 +69,9 @@ class SmtpSink:
         return self.folder / "mails"
 
     def taken(self) -> list[Taken]:
-        """Every message accepted so far, oldest first as far as file times tell. Half-received ones are not there: the
-        sink removes them; one being written at this moment lacks its final empty line."""
+        """Every message received so far, oldest first as far as file times tell. Half-received ones are not there: the
+        sink removes them; one being written at this moment lacks its final empty line. With an option for `.`, a
+        message is there whose dot was refused: the sink writes before it answers."""
         found = []
         for path in sorted(self.mails.iterdir(), key=lambda each: each.stat().st_mtime_ns):
             octets = path.read_bytes()

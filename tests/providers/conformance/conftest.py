@@ -10,17 +10,7 @@ import pytest
 from deploy.embedded.sandbox import SandboxMail
 from tests.providers.conformance.bench import Bench
 from tests.providers.conformance.benches import SANDBOX_USERS, DovecotBench, MemoryBench, SandboxBench
-from tests.servers.dovecot import Dovecot
 from tests.servers.smtp_sink import SmtpSink
-
-
-@pytest.fixture(scope="session")
-def shared_dovecot() -> Iterator[Dovecot]:
-    dovecot = Dovecot()
-    asyncio.run(dovecot.start())
-    yield dovecot
-    asyncio.run(dovecot.stop())
-    dovecot.remove()
 
 
 @pytest.fixture(scope="session")
