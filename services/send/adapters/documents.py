@@ -1,0 +1,106 @@
+"""Messages as MongoDB keeps them, and back. One document is one message with its whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from replywire_contracts.event import Event
+
+from services.providers.types import Identities
+from services.runtime.mongo import Document
+from services.runtime.owed import owe
+from services.send.domain.message import Message
+from services.send.domain.moves import Move
+from services.send.domain.state import State
+
+HISTORY_LINES = 200
+
+_PLAIN = tuple(f.name for f in fields(Message) if f.name not in ("id", "state", "due", "expires_at", "follows"))
+WORK: dict[str, int] = {"_id": 1, "state": 1, "due": 1, "expires": 1, "follows": 1, **dict.fromkeys(_PLAIN, 1)}
+"""The projection an attempt needs: everything but the request, the history and what is owed."""
+
+
+def message_of(document: Mapping[str, Any]) -> Message:
+    follows = document.get("follows")
+    return Message(
+        id=document["_id"],
+        state=State(document["state"]),
+        due=document.get("due"),
+        expires_at=document.get("expires"),
+        follows=identities_of(follows) if follows else None,
+        **{name: _plain(document[name]) for name in _PLAIN if name in document},
+    )
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def identities_of(stored: Mapping[str, Any]) -> Identities:
+    return Identities(**{**stored, "message_ids": tuple(stored.get("message_ids", ()))})
+
+
+def identities_document(identities: Identities) -> Document:
+    return {
+        f.name: list(value) if isinstance(value, tuple) else value
+        for f in fields(Identities)
+        if (value := getattr(identities, f.name))
+    }
+
+
+def document_of(
+    message: Message, *, facts: Mapping[str, Any], note: Mapping[str, Any], events: Sequence[Event]
+) -> Document:
+    """A new message's. `facts`: what is kept for people (request, body, hash) and nothing decides on."""
+    document: Document = {
+        "_id": message.id,
+        "state": message.state.value,
+        **{name: _stored(getattr(message, name)) for name in _PLAIN},
+        **facts,
+        "updated_at": message.created_at,
+        "history": [{"at": message.created_at, "state": message.state.value, **note}],
+        "owed": [owe(event) for event in events],
+    }
+    if message.due is not None:
+        document["due"] = message.due
+        if message.expires_at is not None:
+            document["expires"] = message.expires_at
+    if message.follows is not None:
+        document["follows"] = identities_document(message.follows)
+    return document
+
+
+def _stored(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def filter_of(move: Move) -> Document:
+    """The guard: nobody else moved the message meanwhile."""
+    guard: Document = {"_id": move.message, "state": {"$in": [state.value for state in move.among]}}
+    if move.attempt is not None:
+        guard["attempts"] = move.attempt
+    if move.fence is not None:
+        guard["fence"] = move.fence
+    return guard
+
+
+def update_of(move: Move, step: str) -> tuple[Document, Document | None]:
+    """The write and the owed element in it. `step` names this very write, so that it can be found again."""
+    values: Document = {**move.values, "state": move.to.value, "updated_at": move.at, "step": step}
+    update: Document = {"$set": values}
+    if move.due is None:
+        update["$unset"] = {"due": "", "expires": ""}
+    else:
+        values["due"] = move.due
+    push: Document = {}
+    if move.note is not None:
+        line = {"at": move.at, "state": move.to.value, **move.note}
+        push["history"] = {"$each": [line], "$slice": -HISTORY_LINES}
+    owed = None if move.event is None else owe(move.event)
+    if owed is not None:
+        push["owed"] = owed
+    if push:
+        update["$push"] = push
+    return update, owed

@@ -1,0 +1,24 @@
+"""What provisioning creates in `replywire_send`: the indexes behind every question this service asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.runtime import owed
+
+INDEXES: dict[str, list[dict[str, Any]]] = {
+    "messages": [
+        # Open work: `due` is there until a message is closed.
+        {"keys": [("account", 1), ("due", 1)], "partialFilterExpression": {"due": {"$exists": True}}},
+        {"keys": [("expires", 1)], "partialFilterExpression": {"expires": {"$exists": True}}},
+        {"keys": [("copy.due", 1)], "partialFilterExpression": {"copy.due": {"$exists": True}}},
+        {"keys": [("unannounced", 1)], "partialFilterExpression": {"unannounced": {"$exists": True}}},
+        {"keys": [("team", 1), ("created_at", -1), ("_id", -1)]},
+        {"keys": [("account", 1), ("created_at", -1), ("_id", -1)]},
+        owed.INDEX,
+    ],
+    "mailboxes": [
+        {"keys": [("next_due", 1)], "partialFilterExpression": {"next_due": {"$exists": True}}},
+        {"keys": [("team", 1)]},
+    ],
+}

@@ -1,0 +1,208 @@
+"""send's wiring: which adapter stands behind which port, and which handler behind which event."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import cached_property
+
+from replywire_contracts.streams import CONSUMERS
+from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
+from replywire_contracts.v1.send import SendCancelRequested, SendRequested
+
+from services.runtime.app import App
+from services.runtime.consume import consume
+from services.runtime.credentials import CredentialsCache
+from services.runtime.group_commit import GroupCommit
+from services.runtime.owed import OwedEvents
+from services.send.adapters.accounts import Accounts
+from services.send.adapters.announcements import Announcements
+from services.send.adapters.copy_jobs import CopyJobs
+from services.send.adapters.mailboxes import Mailboxes
+from services.send.adapters.messages import Messages
+from services.send.adapters.pieces import Pieces
+from services.send.adapters.reading import Reading
+from services.send.adapters.teams import Teams
+from services.send.cancelling import Cancelling
+from services.send.dispatcher import Dispatcher
+from services.send.domain.copy import CopyPlan
+from services.send.domain.limits import Limits
+from services.send.domain.message import Message
+from services.send.hand_over import HandOver
+from services.send.handlers import Handlers
+from services.send.http import Doors, routes
+from services.send.intake import Intake
+from services.send.mailbox_worker import Tools
+from services.send.registrar import Registrar
+from services.send.resolver import Resolver
+from services.send.rounds import Rounds, every
+from services.send.routes import Routes
+from services.send.senders import Senders
+from services.send.sent_copies import SentCopies
+from services.send.settings import Settings
+
+_OWN = {consumer.durable: consumer for consumer in CONSUMERS if consumer.service == "send"}
+REQUESTED, CANCEL_REQUESTED, ACCOUNT = _OWN["send-requested"], _OWN["send-cancel-requested"], _OWN["send-account"]
+
+
+class Parts:
+    """Everything one process is made of. Each part is made when first asked for: many need the bus to be there."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+        self.copy_hold = timedelta(seconds=settings.copy_hold_seconds)
+        messages = app.db["messages"]
+        self.writes = GroupCommit(messages)
+        self.pieces = Pieces(app.db["pieces"])
+        self.mailboxes = Mailboxes(app.db["mailboxes"])
+        self.reading = Reading(messages, self.pieces)
+        self.teams = Teams(app.db["teams"])
+        self.announcements = Announcements(messages, self.writes)
+        self.senders = Senders(settings.connect_policy)
+
+    @cached_property
+    def owed(self) -> OwedEvents:
+        return OwedEvents(self.app.db["messages"], self.app.publisher, self.writes)
+
+    @cached_property
+    def messages(self) -> Messages:
+        return Messages(self.app.db["messages"], self.pieces, self.writes, self.owed)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(self.mailboxes, self.app.rpc)
+
+    @cached_property
+    def credentials(self) -> CredentialsCache:
+        return CredentialsCache(self.app.rpc)
+
+    @cached_property
+    def registrar(self) -> Registrar:
+        return Registrar(self.app.rpc)
+
+    @cached_property
+    def routes(self) -> Routes:
+        return Routes(self.credentials, self.senders, self.settings)
+
+    @cached_property
+    def rounds(self) -> Rounds:
+        return Rounds(self.messages, self.mailboxes, self.announcements, self.registrar)
+
+    @cached_property
+    def copies(self) -> SentCopies:
+        settings = self.settings
+        plan = CopyPlan(tuple(timedelta(seconds=s) for s in settings.copy_backoff_seconds), settings.copy_attempts)
+        jobs = CopyJobs(self.app.db["messages"], self.writes)
+        return SentCopies(
+            jobs, self.messages, self.mailboxes, self.routes, plan, self.copy_hold, settings.copies_at_once
+        )
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        settings = self.settings
+        backoff = settings.backoff()
+        tools = Tools(
+            settings=settings,
+            messages=self.messages,
+            mailboxes=self.mailboxes,
+            tracking=self.registrar,
+            routes=self.routes,
+            hand_over=HandOver(self.messages, self.routes, backoff),
+            resolver=Resolver(self.messages, backoff, settings.probes, self.teams.unconfirmed_policy),
+            on_sent=self.on_sent,
+            submissions=asyncio.Semaphore(settings.submissions_at_once),
+        )
+        leases = self.app.leases("mailboxes", timedelta(seconds=settings.mailbox_lease_seconds))
+        return Dispatcher(leases, self.mailboxes, tools)
+
+    @cached_property
+    def intake(self) -> Intake:
+        limits = Limits(message_bytes=self.settings.message_bytes)
+        return Intake(self.messages, self.pieces, self.accounts, self.app.bodies, self.dispatcher.wake, limits)
+
+    @cached_property
+    def cancelling(self) -> Cancelling:
+        return Cancelling(self.messages, self.dispatcher.wake, self.on_sent, self.copy_hold)
+
+    @cached_property
+    def handlers(self) -> Handlers:
+        return Handlers(self.intake, self.cancelling, self.accounts, self.app.publisher, self.forget)
+
+    def on_sent(self, message: Message) -> None:
+        """The two jobs that follow a send and never change it."""
+        self.rounds.announce(message.id)
+        self.copies.start(message.account, message.id)
+
+    async def forget(self, account: str) -> None:
+        self.credentials.forget(account)
+        await self.senders.forget(account)
+
+    async def drain(self) -> None:
+        """What is under way ends by itself, in time; the rest is found in the state it is in."""
+        try:
+            async with asyncio.timeout(self.settings.graceful_timeout):
+                await self.dispatcher.drain()
+                await self.copies.drain()
+                await self.rounds.drain()
+                await self.messages.drain()
+        except TimeoutError:
+            self.app.log.warning("stopped before everything under way had ended")
+            self.dispatcher.abandon()
+        await self.senders.close()
+        await self.writes.close()
+
+
+def build(settings: Settings) -> App:
+    app = App(settings)
+    parts = Parts(app, settings)
+    _consume(app, parts, settings)
+    doors = Doors(
+        lambda: parts.intake,
+        lambda: parts.cancelling,
+        parts.reading,
+        parts.mailboxes,
+        parts.teams,
+        largest_request=settings.message_bytes * 3 // 2,
+    )
+    app.http.include_router(routes(doors))
+    _rounds(app, parts, settings)
+    app.on_stop(parts.drain)
+    return app
+
+
+def _consume(app: App, parts: Parts, settings: Settings) -> None:
+    async def on_send_requested(event: SendRequested) -> None:
+        await parts.handlers.on_send_requested(event)
+
+    async def on_cancel_requested(event: SendCancelRequested) -> None:
+        await parts.handlers.on_cancel_requested(event)
+
+    consume(
+        app,
+        REQUESTED,
+        SendRequested,
+        concurrency=settings.consume_concurrency,
+        on_malformed=lambda payload, error, headers: parts.handlers.on_malformed(payload, error, headers),
+    )(on_send_requested)
+    consume(app, CANCEL_REQUESTED, SendCancelRequested)(on_cancel_requested)
+    told = {
+        AccountConnected.kind(): lambda event: parts.handlers.on_account_connected(event),
+        AccountNeedsReauth.kind(): lambda event: parts.handlers.on_account_needs_reauth(event),
+        AccountDisconnected.kind(): lambda event: parts.handlers.on_account_disconnected(event),
+    }
+    consume(app, ACCOUNT, told)
+
+
+def _rounds(app: App, parts: Parts, settings: Settings) -> None:
+    app.task(lambda: parts.dispatcher.run(), name="dispatch")
+    sweep = timedelta(seconds=settings.sweep_seconds)
+    app.task(lambda: parts.owed.run_sweeper(sweep), name="sweep owed events")
+    for what, seconds, work in (
+        ("expire", settings.sweep_seconds, lambda: parts.rounds.expire()),
+        ("sent copies", settings.sweep_seconds, lambda: parts.copies.sweep()),
+        ("identities", settings.sweep_seconds, lambda: parts.rounds.announce_waiting()),
+        ("swallowed wake-ups", settings.heal_seconds, lambda: parts.rounds.heal_wakes()),
+        ("accounts", settings.accounts_heal_seconds, lambda: parts.accounts.heal()),
+    ):
+        app.task(lambda seconds=seconds, work=work, what=what: every(seconds, work, what), name=what)  # type: ignore[misc]

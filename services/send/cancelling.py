@@ -1,0 +1,87 @@
+"""What people and products decide about a message: cancel it, or settle what nobody could confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from services.send.domain import moves
+from services.send.domain.message import Message, document_id
+from services.send.domain.state import NOTHING_LEFT, State
+from services.send.ports import Messages
+
+DECISIONS = ("resend", "assume_sent", "cancel")
+
+
+class Unheard(LookupError):
+    """No message is called so."""
+
+
+class TooLate(Exception):
+    """The message is not in a state in which this can be decided; `state` is the one it is in."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state.value)
+        self.state = state
+
+
+class Cancelling:
+    def __init__(
+        self,
+        messages: Messages,
+        wake: Callable[[str, datetime], Awaitable[None]],
+        on_sent: Callable[[Message], None],
+        copy_hold: timedelta,
+    ) -> None:
+        self._messages = messages
+        self._wake = wake
+        self._on_sent = on_sent
+        self._copy_hold = copy_hold
+
+    async def cancel(self, team: str, request_id: str, by: str) -> State:
+        """The state it is in afterwards. An attempt under way is not stopped, but no other one follows it.
+
+        Raises `Unheard`."""
+        while True:
+            message = await self._message(team, request_id)
+            if message.state in NOTHING_LEFT:
+                if await self._messages.apply(moves.cancelled(message, _now(), "requested", by)):
+                    return State.CANCELLED
+                continue  # it moved on between reading and writing
+            if message.due is not None:
+                wanted = {"$set": {"cancel_wanted": True}}
+                if not await self._messages.note(message.id, {"state": message.state.value}, wanted):
+                    continue
+            return message.state
+
+    async def resolve(self, team: str, request_id: str, decision: str, by: str) -> State:
+        """Raises `Unheard`, `TooLate` where it is not unconfirmed."""
+        message = await self._message(team, request_id)
+        if message.state is not State.UNCONFIRMED:
+            raise TooLate(message.state)
+        now = _now()
+        match decision:
+            case "resend":
+                move = moves.resend(message, now, by)
+            case "assume_sent":
+                move = moves.assumed_sent(message, now, by, self._copy_hold)
+            case _:
+                move = moves.cancelled(message, now, "unconfirmed", by, among=(State.UNCONFIRMED,))
+        if not await self._messages.apply(move):
+            raise TooLate((await self._message(team, request_id)).state)
+        if move.to is State.QUEUED:
+            await self._wake(message.account, now)
+        elif move.to is State.SENT:
+            self._on_sent(replace(message, state=State.SENT))
+        return move.to
+
+    async def _message(self, team: str, request_id: str) -> Message:
+        message = await self._messages.read(document_id(team, request_id))
+        if message is None:
+            raise Unheard(request_id)
+        return message
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

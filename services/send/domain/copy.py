@@ -1,0 +1,45 @@
+"""When the sent copy of a message is tried again, and when trying ends. It never touches the message's own state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.providers.errors import Permanent, ProviderError, Transient, Unsupported
+from services.providers.types import CopyVerdict, SentCopy
+
+PENDING = "pending"
+DONE = "done"
+SKIPPED = "skipped"
+STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlan:
+    """`steps`: the pause after each failure, the last one repeats; `attempts`: how often before it stops."""
+
+    steps: tuple[timedelta, ...]
+    attempts: int
+
+    def after(self, error: ProviderError, attempts: int, now: datetime) -> dict[str, Any]:
+        """`attempts` so far, this one included."""
+        told = {"attempts": attempts, "reason": error.reason, "words": error.words[:500], "remedy": error.remedy}
+        final = isinstance(error, Permanent | Unsupported)
+        if final or attempts >= self.attempts:
+            return {"state": STOPPED, **told}
+        pause = self.steps[min(attempts, len(self.steps)) - 1]
+        if isinstance(error, Transient) and error.retry_after is not None:
+            pause = min(error.retry_after, timedelta(hours=24))
+        return {"state": PENDING, "due": now + pause, **told}
+
+
+def filed(copy: SentCopy, attempts: int) -> dict[str, Any]:
+    state = SKIPPED if copy.verdict is CopyVerdict.PROVIDER_FILES else DONE
+    return {
+        "state": state,
+        "attempts": attempts,
+        "verdict": copy.verdict.value,
+        "folder": copy.folder,
+        "uid": copy.uid,
+    }

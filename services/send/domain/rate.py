@@ -1,0 +1,41 @@
+"""The token bucket of one mailbox: how many messages may leave now, and when the next one may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """`per_minute` 0 is no limit. It holds at most one minute's worth, so that a burst keeps the provider's limit."""
+
+    per_minute: int
+    tokens: float
+    at: datetime
+
+    @classmethod
+    def full(cls, per_minute: int, now: datetime) -> Bucket:
+        return cls(per_minute, float(per_minute), now)
+
+    def filled(self, now: datetime) -> Bucket:
+        """With what came in since; a clock that went back brings nothing."""
+        passed = max(0.0, (now - self.at).total_seconds())
+        return Bucket(self.per_minute, min(float(self.per_minute), self.tokens + passed * self.per_minute / 60), now)
+
+    def take(self, wanted: int, now: datetime) -> tuple[int, Bucket]:
+        """How many of `wanted` may go now, and the bucket after them."""
+        if not self.per_minute:
+            return wanted, self
+        filled = self.filled(now)
+        taken = min(wanted, int(filled.tokens))
+        return taken, Bucket(self.per_minute, filled.tokens - taken, now)
+
+    def next_at(self, now: datetime) -> datetime:
+        """When one more may go."""
+        if not self.per_minute:
+            return now
+        filled = self.filled(now)
+        if filled.tokens >= 1:
+            return now
+        return now + timedelta(seconds=(1 - filled.tokens) * 60 / self.per_minute)

@@ -1,0 +1,35 @@
+"""The states of one message, from the request to its end, and which of them still need the dispatcher."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """queued → claimed → submitting → committing → sent | deferred | failed | unknown → sent | deferred | unconfirmed.
+
+    Up to and with SUBMITTING nothing can have left; from COMMITTING on, silence means that it may have."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    SUBMITTING = "submitting"
+    COMMITTING = "committing"
+    DEFERRED = "deferred"
+    UNKNOWN = "unknown"
+    UNCONFIRMED = "unconfirmed"
+    SENT = "sent"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+WAITING = (State.QUEUED, State.DEFERRED)
+"""May be claimed when due."""
+
+NOTHING_LEFT = (*WAITING, State.CLAIMED)
+"""May still be cancelled: no attempt is under way."""
+
+HANDED_OVER = (State.SUBMITTING, State.COMMITTING)
+"""An attempt is under way, or its process died in it."""
+
+CLOSED = (State.SENT, State.FAILED, State.CANCELLED)
+"""For ever."""

@@ -1,0 +1,283 @@
+"""Works off one mailbox while holding its lease: takes what is due, hands over as many at once as its client allows,
+and rests when nothing is due or the whole mailbox must wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from replywire_contracts.v1.values import Failure
+
+from services.runtime.failpoints import hit
+from services.runtime.leases import Lease
+from services.runtime.logging import get_logger
+from services.runtime.outcomes import Outage
+from services.runtime.rpc import RpcRefused
+from services.send.domain import moves
+from services.send.domain.failures import failure
+from services.send.domain.mailbox import NEEDS_REAUTH, Mailbox
+from services.send.domain.message import Message
+from services.send.domain.outcome import Pause
+from services.send.domain.rate import Bucket
+from services.send.domain.state import State
+from services.send.domain.triage import before_hand_over
+from services.send.hand_over import HandOver, outgoing_of
+from services.send.ports import Mailboxes, Messages, Tracking
+from services.send.resolver import Resolver
+from services.send.routes import Route, Routes
+from services.send.settings import Settings
+
+_OUR_OUTAGE = timedelta(seconds=2)
+_BY_ITSELF = "Nothing needs to be done: it goes on by itself."
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every mailbox of this process works with."""
+
+    settings: Settings
+    messages: Messages
+    mailboxes: Mailboxes
+    tracking: Tracking
+    routes: Routes
+    hand_over: HandOver
+    resolver: Resolver
+    on_sent: Callable[[Message], None]
+    submissions: asyncio.Semaphore
+
+
+class MailboxWorker:
+    def __init__(self, lease: Lease, mailbox: Mailbox, tools: Tools) -> None:
+        self._lease = lease
+        self._mailbox = mailbox
+        self._tools = tools
+        self._capabilities = tools.routes.capabilities(mailbox)
+        self._slots = asyncio.Semaphore(self._capabilities.connections_per_account)
+        self._window = max(1, self._capabilities.connections_per_account * tools.settings.look_ahead)
+        self._pause: Pause | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._stirred = asyncio.Event()
+        self._woken = True
+        self._looked_at = 0.0
+        self._page_was_full = False
+        self._stopping = False
+        self.resting = False
+        """True during its last look: a wake-up must then be written down."""
+
+    def stir(self) -> None:
+        """Something new is there."""
+        self._woken = True
+        self._stirred.set()
+
+    def stop(self) -> None:
+        """Begin nothing more; what is under way ends by itself."""
+        self._stopping = True
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """Until nothing is due for a while, the lease is lost, or the whole mailbox must wait."""
+        try:
+            while not (self._stopping or self._pause or self._lease.lost.is_set()):
+                if await self._turn():
+                    break
+        finally:
+            while self._running:
+                await asyncio.wait(list(self._running.values()))
+        if self._pause is not None:
+            await self._tools.mailboxes.pause(self._lease, self._pause.until, self._pause.failure)
+
+    # -- one turn ----------------------------------------------------------------------------------------------------
+
+    async def _turn(self) -> bool:
+        """True where the mailbox is at rest."""
+        if self._mailbox.account_state == NEEDS_REAUTH:
+            return await self._rest(None)
+        if self._mailbox.paused_until is not None and self._mailbox.paused_until > _now():
+            return await self._rest(self._mailbox.paused_until)
+        self._stirred.clear()
+        if self._should_look():
+            due = await self._look()
+            if due:
+                await self._take(due)
+                return False
+        if self._running:
+            await self._until_stirred(self._tools.settings.poll_seconds)
+            return False
+        next_due = await self._tools.messages.next_due(self._mailbox.account)
+        if next_due is not None and next_due <= _now():
+            self._woken = True
+            return False
+        if await self._until_stirred(self._linger(next_due)):
+            return False
+        if next_due is not None and next_due <= _now():
+            self._woken = True
+            return False
+        return await self._rest(next_due)
+
+    def _should_look(self) -> bool:
+        """Not after every message that ends: half a window of room is worth a question."""
+        if len(self._running) >= self._window:
+            return False
+        now = asyncio.get_running_loop().time()
+        return (
+            self._woken
+            or (self._page_was_full and len(self._running) <= self._window // 2)
+            or now - self._looked_at >= self._tools.settings.poll_seconds
+        )
+
+    async def _look(self) -> list[Message]:
+        self._woken = False
+        self._looked_at = asyncio.get_running_loop().time()
+        limit = self._window
+        found = await self._tools.messages.due(self._mailbox.account, self._lease.token, _now(), limit)
+        self._page_was_full = len(found) == limit
+        room = self._window - len(self._running)
+        return [message for message in found if message.id not in self._running][:room]
+
+    def _linger(self, next_due: datetime | None) -> float:
+        linger = self._tools.settings.linger_seconds
+        return linger if next_due is None else min(linger, max(0.0, (next_due - _now()).total_seconds()))
+
+    async def _until_stirred(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _rest(self, next_due: datetime | None) -> bool:
+        """False where somebody woke it since it was read: look once more."""
+        self.resting = True
+        if await self._tools.mailboxes.rest(self._lease, self._mailbox.wakes, next_due):
+            return True
+        self.resting = False
+        self._woken = True
+        fresh = await self._tools.mailboxes.find(self._mailbox.account)
+        if fresh is None or self._lease.lost.is_set():
+            return True
+        self._mailbox = fresh
+        return False
+
+    # -- what was found ----------------------------------------------------------------------------------------------
+
+    async def _take(self, due: list[Message]) -> None:
+        """Most of it is claimed in one write and handed over; some ends here, and of some it must be learnt whether
+        it was sent."""
+        settle = self._tools.routes.settle(self._capabilities)
+        fresh: list[Message] = []
+        unknown: list[Message] = []
+        for message in due:
+            move = before_hand_over(message, self._mailbox, _now(), settle)
+            if move is not None:
+                await self._tools.messages.apply(move)
+            else:
+                (unknown if message.state is State.UNKNOWN else fresh).append(message)
+        if not fresh and not unknown:
+            return
+        try:
+            route = await self._tools.routes.of(self._mailbox)
+        except LookupError as missing:
+            await self._cannot_send(fresh, str(missing))
+            return
+        if isinstance(route, Pause):
+            self._pause = route
+            return
+        for message in unknown:
+            self._start(message, self._resolve(message, route))
+        fresh = await self._within_rate(fresh)
+        if fresh:
+            await self._claim(fresh, route)
+
+    async def _claim(self, fresh: list[Message], route: Route) -> None:
+        token = self._lease.token
+        claimed = await self._tools.messages.claim([message.id for message in fresh], token, _now())
+        hit("send.after_claim")
+        for message in fresh:
+            if message.id in claimed:
+                self._start(message, self._carry(replace(message, state=State.CLAIMED, fence=token), route))
+
+    async def _within_rate(self, messages: list[Message]) -> list[Message]:
+        """As many as the mailbox's bucket gives; it is written down before they leave."""
+        per_minute = self._capabilities.sends_per_minute or self._tools.settings.per_minute
+        if not per_minute or not messages:
+            return messages
+        now, mailbox = _now(), self._mailbox
+        bucket = Bucket.full(per_minute, now)
+        if mailbox.bucket_tokens is not None and mailbox.bucket_at is not None:
+            bucket = Bucket(per_minute, mailbox.bucket_tokens, mailbox.bucket_at)
+        taken, bucket = bucket.take(len(messages), now)
+        if taken < len(messages):
+            words = f"{per_minute} messages a minute"
+            self._pause = Pause(bucket.next_at(now), failure("rate_limited", words, _BY_ITSELF))
+        if taken and not await self._tools.mailboxes.save_bucket(self._lease, bucket):
+            self._stopping = True
+            return []
+        self._mailbox = replace(mailbox, bucket_tokens=bucket.tokens, bucket_at=bucket.at)
+        return messages[:taken]
+
+    async def _cannot_send(self, fresh: list[Message], words: str) -> None:
+        why = failure("client_cannot_send", words, "Connect the mailbox by another e-mail client.")
+        for message in fresh:
+            await self._tools.messages.apply(moves.dropped(message, why, _now()))
+
+    # -- one message -------------------------------------------------------------------------------------------------
+
+    def _start(self, message: Message, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name=f"send {message.request_id}")
+        self._running[message.id] = task
+        task.add_done_callback(lambda done: self._ended(message, done))
+
+    def _ended(self, message: Message, task: asyncio.Task[None]) -> None:
+        self._running.pop(message.id, None)
+        self._stirred.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("message left to the next look", request_id=message.request_id, exc_info=error)
+            self._rest_for_us(failure("internal_error", type(error).__name__, _BY_ITSELF))
+
+    async def _carry(self, message: Message, route: Route) -> None:
+        try:
+            outgoing = await outgoing_of(message, self._tools.messages)
+        except LookupError as missing:
+            await self._tools.messages.apply(moves.dropped(message, failure("content_lost", str(missing)), _now()))
+            return
+        if not await self._registered(message):
+            return
+        async with self._slots, self._tools.submissions:
+            if self._pause is not None or self._stopping:
+                # Nothing was tried: it keeps its place, and nobody counts it as an attempt.
+                await self._tools.messages.apply(moves.released(message, message.due or _now(), _now()))
+                return
+            ended = await self._tools.hand_over.attempt(message, outgoing, route)
+        if isinstance(ended, Message):
+            self._tools.routes.worked(route)
+            self._tools.on_sent(ended)
+        elif ended is not None:
+            self._pause = await self._tools.routes.after(route, ended) or self._pause
+
+    async def _registered(self, message: Message) -> bool:
+        """An answer may come the second after: its names are known before it leaves, or it does not leave."""
+        try:
+            await self._tools.tracking.register(message)
+        except (Outage, RpcRefused) as error:
+            _log.warning("not registered, so not handed over", request_id=message.request_id, error=str(error))
+            self._rest_for_us(failure("waiting_for_reply_matching", remedy=_BY_ITSELF))
+            await self._tools.messages.apply(moves.released(message, message.due or _now(), _now()))
+            return False
+        return True
+
+    async def _resolve(self, message: Message, route: Route) -> None:
+        found = await self._tools.resolver.look(message, route)
+        if found is not None:
+            self._tools.on_sent(found)
+
+    def _rest_for_us(self, why: Failure) -> None:
+        self._pause = Pause(_now() + _OUR_OUTAGE, why)
+        self._stirred.set()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

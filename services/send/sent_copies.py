@@ -1,0 +1,124 @@
+"""Files sent messages into their mailbox's Sent folder: a durable job of its own that never changes a send's state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from datetime import UTC, datetime, timedelta
+
+from services.providers.errors import ProviderError, Transient
+from services.runtime.failpoints import hit
+from services.runtime.logging import get_logger
+from services.runtime.outcomes import Outage
+from services.runtime.rpc import RpcRefused
+from services.send.domain.copy import PENDING, CopyPlan, filed
+from services.send.domain.message import Message
+from services.send.domain.outcome import Pause
+from services.send.hand_over import outgoing_of
+from services.send.ports import CopyJobs, Mailboxes, Messages
+from services.send.routes import Routes
+
+_PAGE = 200
+_log = get_logger(__name__)
+
+
+class SentCopies:
+    """One at a time per mailbox, a bounded number of mailboxes at once. `start` is the short way right after a send;
+    `sweep` finds what a crash or a failure left."""
+
+    def __init__(
+        self,
+        jobs: CopyJobs,
+        messages: Messages,
+        mailboxes: Mailboxes,
+        routes: Routes,
+        plan: CopyPlan,
+        hold: timedelta,
+        at_once: int,
+    ) -> None:
+        self._jobs = jobs
+        self._messages = messages
+        self._mailboxes = mailboxes
+        self._routes = routes
+        self._plan = plan
+        self._hold = hold
+        self._slots = asyncio.Semaphore(at_once)
+        self._queues: dict[str, deque[tuple[str, bool]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def start(self, account: str, message: str, *, swept: bool = False) -> None:
+        if self._stopping:
+            return  # the job is in the database: another process, or this one later, sweeps it
+        queue = self._queues.get(account)
+        if queue is not None:
+            queue.append((message, swept))
+            return
+        self._queues[account] = deque([(message, swept)])
+        task = asyncio.create_task(self._work(account), name="sent copies")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def sweep(self) -> None:
+        for message, account in await self._jobs.due(_now(), _PAGE):
+            if account not in self._queues:
+                self.start(account, message, swept=True)
+
+    async def drain(self) -> None:
+        """Finish what is under way; what waits stays in the database."""
+        self._stopping = True
+        for queue in self._queues.values():
+            queue.clear()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _work(self, account: str) -> None:
+        queue = self._queues[account]
+        try:
+            async with self._slots:
+                while queue:
+                    try:
+                        await self._file(*queue.popleft())
+                    except Exception:  # noqa: BLE001 - logged; one copy must not end the others
+                        # Left in the database: it comes again once its hold is over.
+                        _log.exception("sent copy left to the sweeper", account_id=account)
+        finally:
+            del self._queues[account]
+
+    async def _file(self, message_id: str, swept: bool) -> None:
+        hit("send.before_copy")
+        attempts = await self._jobs.claim(message_id, _now(), self._hold, swept=swept)
+        message = None if attempts is None else await self._messages.read(message_id)
+        if attempts is None or message is None:
+            return
+        try:
+            filed_as = await self._filed(message)
+        except (Outage, RpcRefused) as error:
+            _log.info("sent copy waits", request_id=message.request_id, error=str(error))
+            waiting = Transient("waiting_for_auth", words=str(error))
+            await self._jobs.settle(message_id, self._plan.after(waiting, max(1, attempts - 1), _now()))
+        except ProviderError as error:
+            result = self._plan.after(error, attempts, _now())
+            if result["state"] != PENDING:
+                _log.warning("sent copy given up", request_id=message.request_id, reason=error.reason)
+            await self._jobs.settle(message_id, result)
+        else:
+            hit("send.after_copy")
+            await self._jobs.settle(message_id, {**filed_as, "attempts": attempts})
+
+    async def _filed(self, message: Message) -> dict[str, object]:
+        mailbox = await self._mailboxes.find(message.account)
+        if mailbox is None:
+            raise Transient("account_unavailable")
+        try:
+            route = await self._routes.of(mailbox)
+            if isinstance(route, Pause):
+                raise Transient(route.failure.reason, words=route.failure.words, retry_after=route.until - _now())
+            outgoing = await outgoing_of(message, self._messages)
+        except LookupError as missing:
+            raise Transient("content_unavailable", words=str(missing)) from missing
+        return filed(await route.sender.file_sent_copy(outgoing, route.credentials), 0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,62 @@
+"""What an operator may set for `send`, besides what every service is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+
+from services.providers.protocols import ConnectPolicy
+from services.runtime.settings import RuntimeSettings
+from services.send.domain.backoff import Backoff
+
+
+class Settings(RuntimeSettings):
+    service: str = "send"
+    http_port: int = 8102
+
+    message_bytes: int = Field(default=25_000_000, description="The largest message, as it travels")
+    consume_concurrency: int = Field(default=128, description="Requests being stored at once")
+
+    backoff_seconds: tuple[float, ...] = Field(
+        default=(60, 120, 300, 900, 1800, 3600), description="After the first, second, … attempt; the last repeats"
+    )
+    patience_seconds: float = Field(default=86_400, description="How long temporary refusals are borne")
+    settle_seconds: float = Field(default=10, description="The least time before an unknown outcome is looked into")
+    probes: int = Field(default=6, description="How often a look that itself fails is repeated")
+
+    poll_seconds: float = Field(default=1.0, description="Safety poll for due mailboxes")
+    linger_seconds: float = Field(default=2.0, description="How long an idle mailbox is held for its next message")
+    mailbox_lease_seconds: float = Field(default=30, description="After a crash its mailboxes move within this time")
+    mailboxes_at_once: int = 2000
+    look_ahead: int = Field(default=8, description="Messages prepared per connection of a mailbox")
+    submissions_at_once: int = Field(default=500, description="Hand-overs under way in this process")
+    per_minute: int = Field(default=0, description="Messages a minute per mailbox where the provider states no limit")
+
+    copies_at_once: int = 32
+    copy_backoff_seconds: tuple[float, ...] = (5, 30, 120, 600, 3600)
+    copy_attempts: int = 12
+    copy_hold_seconds: float = Field(default=300, description="When another process may take a sent copy over")
+    sweep_seconds: float = 5.0
+    heal_seconds: float = Field(default=60, description="How often swallowed wake-ups are looked for")
+    accounts_heal_seconds: float = Field(default=3600, description="How often auth is asked for all accounts")
+
+    allowed_networks: tuple[str, ...] = Field(default=(), description="Private CIDR ranges that may be connected to")
+    allow_imap_143: bool = False
+    extra_ports: tuple[int, ...] = ()
+    ca_file: Path | None = Field(default=None, description="Certificates of mail servers to trust besides the system's")
+
+    def backoff(self) -> Backoff:
+        return Backoff(
+            tuple(timedelta(seconds=s) for s in self.backoff_seconds), timedelta(seconds=self.patience_seconds)
+        )
+
+    @property
+    def connect_policy(self) -> ConnectPolicy:
+        return ConnectPolicy(
+            allowed_networks=self.allowed_networks,
+            allow_imap_143=self.allow_imap_143,
+            extra_ports=self.extra_ports,
+            ca_file=str(self.ca_file) if self.ca_file else None,
+        )

@@ -1,0 +1,165 @@
+"""Messages and mailboxes as the HTTP face shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field, JsonValue
+from pydantic_core import from_json, to_json
+from replywire_contracts.v1.send import SendRequested
+from replywire_contracts.v1.values import Identities, RecipientOutcome
+
+from services.send.domain.mailbox import Mailbox
+
+_ENVELOPE = {"id", "occurred_at", "team_id", "correlation_id", "causation_id"}
+
+
+_SCHEMA = SendRequested.model_json_schema(ref_template="#/components/schemas/{model}")
+NEW_MESSAGE = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["request_id", "account_id"],
+                    "description": "The fields of send.requested without its envelope",
+                    "properties": {
+                        name: _SCHEMA["properties"][name] for name in _SCHEMA["properties"].keys() - _ENVELOPE
+                    },
+                    "$defs": _SCHEMA.get("$defs", {}),
+                }
+            }
+        },
+    }
+}
+"""What `POST /messages` takes, for the OpenAPI page."""
+
+
+def request_of(octets: bytes, team: str) -> SendRequested:
+    """The fields are the event's, and so are the checks; the team is the caller's. Raises `ValidationError`."""
+    content = from_json(octets)
+    if not isinstance(content, dict):
+        return SendRequested.model_validate(content)
+    fields = {name: value for name, value in content.items() if name not in _ENVELOPE}
+    return SendRequested.model_validate_json(to_json({**fields, "team_id": team}))
+
+
+class FailureView(BaseModel):
+    reason: str
+    code: str = ""
+    words: str = ""
+    remedy: str = ""
+    field: str | None = None
+
+
+class CopyView(BaseModel):
+    """The copy in the Sent folder: pending, done, skipped (the provider files it) or stopped."""
+
+    state: str
+    attempts: int = 0
+    due: datetime | None = None
+    reason: str | None = None
+    words: str | None = None
+    remedy: str | None = None
+    folder: str | None = None
+
+
+class MessageView(BaseModel):
+    request_id: str
+    account_id: str
+    state: str
+    subject: str
+    recipients: list[str] = Field(description="Everyone in the envelope, Bcc included")
+    created_at: datetime
+    updated_at: datetime
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    next_at: datetime | None = Field(default=None, description="When it is looked at next")
+    sent_at: datetime | None = None
+    attempts: int
+    identities: Identities
+    failure: FailureView | None = None
+    recipient_outcomes: list[RecipientOutcome] = []
+    sent_copy: CopyView | None = None
+    metadata: dict[str, JsonValue] = {}
+
+
+class HistoryLine(BaseModel):
+    model_config = {"extra": "allow"}
+
+    at: datetime
+    state: str
+    detail: str | None = None
+
+
+class MessageWhole(MessageView):
+    history: list[HistoryLine]
+
+
+class BodyView(BaseModel):
+    text: str | None = None
+    html: str | None = None
+    attachments: list[dict[str, JsonValue]] = []
+    headers: dict[str, str] = {}
+
+
+class MailboxView(BaseModel):
+    account_id: str
+    client: str
+    address: str
+    state: str = Field(description="auth's word: connected, needs_reauth, disconnected")
+    waits_until: datetime | None = None
+    waits_for: FailureView | None = Field(default=None, description="Why nothing leaves just now")
+    rate_tokens: float | None = Field(default=None, description="Messages that may leave at once")
+
+
+def message_view(found: Mapping[str, Any]) -> dict[str, Any]:
+    names = found.get("identities") or {
+        "message_ids": [found["message_id"]] if found["message_id"] else [],
+        "marker": found["marker"] or None,
+    }
+    return {
+        "request_id": found["request_id"],
+        "account_id": found["account"],
+        "state": found["state"],
+        "subject": found["subject"],
+        "recipients": found["recipients"],
+        "created_at": found["created_at"],
+        "updated_at": found["updated_at"],
+        "send_at": found.get("send_at"),
+        "expires_at": found.get("expires"),
+        "next_at": found.get("due"),
+        "sent_at": found.get("sent_at"),
+        "attempts": found["attempts"],
+        "identities": Identities(**names),
+        "failure": found.get("failure") if found["state"] != "sent" else None,
+        "recipient_outcomes": found.get("recipients_told", []),
+        "sent_copy": found.get("copy"),
+        "metadata": json.loads(found["metadata"]),
+    }
+
+
+def message_whole(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {**message_view(found), "history": [_line(line) for line in found["history"]]}
+
+
+def _line(line: Mapping[str, Any]) -> dict[str, Any]:
+    told = [str(line[name]) for name in ("reason", "code", "words", "decision", "by") if line.get(name)]
+    return {**line, "detail": " ".join(told) or None}
+
+
+def mailbox_view(mailbox: Mailbox, now: datetime) -> MailboxView:
+    waits = mailbox.paused_until is not None and mailbox.paused_until > now
+    return MailboxView(
+        account_id=mailbox.account,
+        client=mailbox.client,
+        address=mailbox.address,
+        state=mailbox.account_state,
+        waits_until=mailbox.paused_until if waits else None,
+        waits_for=FailureView(**mailbox.pause) if waits and mailbox.pause else None,
+        rate_tokens=mailbox.bucket_tokens,
+    )
