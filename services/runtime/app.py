@@ -64,6 +64,7 @@ class App:
         self._tasks = Tasks()
         self._to_run: list[tuple[Hook, str]] = []
         self._start_hooks: list[Hook] = []
+        self._stopping_hooks: list[Hook] = []
         self._stop_hooks: list[Hook] = []
         self._stop = asyncio.Event()
         self._failure: str | None = None
@@ -78,6 +79,12 @@ class App:
     def on_start(self, hook: Hook) -> Hook:
         """Before the first event or request is taken; bus and database are there."""
         self._start_hooks.append(hook)
+        return hook
+
+    def on_stopping(self, hook: Hook) -> Hook:
+        """First of all at SIGTERM, while everything still runs: background work finishes what it has begun and begins
+        no more. Awaited for at most `graceful_timeout`; then tasks are cancelled."""
+        self._stopping_hooks.append(hook)
         return hook
 
     def on_stop(self, hook: Hook) -> Hook:
@@ -159,19 +166,27 @@ class App:
     async def _shut_down(self) -> None:
         self.health.held_back_by = "stopping"
         self.log.info("stopping")
+        grace = self.settings.graceful_timeout
+        pulls = asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers))
+        await asyncio.gather(*(self._hook(hook, grace) for hook in self._stopping_hooks))
         await self._tasks.stop()
-        await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers))
-        await asyncio.gather(*(lane.close(self.settings.graceful_timeout) for lane in self.lanes.values()))
-        await asyncio.gather(*(endpoint.stop() for endpoint in self.endpoints), return_exceptions=True)
+        await pulls
+        await asyncio.gather(*(lane.close(grace) for lane in self.lanes.values()))
+        await asyncio.gather(*(endpoint.stop(grace) for endpoint in self.endpoints))
         for hook in reversed(self._stop_hooks):
-            try:
-                await hook()
-            except Exception as error:
-                self.log.exception("stop hook failed", exc_info=error)
+            await self._hook(hook, grace)
         await self.server.stop()
-        await self.broker.stop()
+        await bus.close(self.broker)
         self.client.close()
         self.log.info("stopped")
+
+    async def _hook(self, hook: Hook, limit: float) -> None:
+        """Whatever one hook meets, the next has its own work to save."""
+        try:
+            async with asyncio.timeout(limit):
+                await hook()
+        except Exception as error:
+            self.log.exception("stop hook failed", hook=getattr(hook, "__qualname__", ""), exc_info=error)
 
     async def _bus_closed(self) -> None:
         if not self._stop.is_set():

@@ -69,6 +69,15 @@ async def connect(broker: NatsBroker) -> None:
         pause = min(pause * 2, 5.0)
 
 
+async def close(broker: NatsBroker) -> None:
+    """Send what is still to be sent, where the server is there to take it."""
+    try:
+        await broker.stop()
+    except (nats.errors.Error, TimeoutError) as error:
+        _log.info("NATS connection not drained", error=error)
+        await broker.connection.close()
+
+
 def jetstream(broker: NatsBroker) -> JetStreamContext:
     return broker.config.broker_config.connection_state.connection.jetstream(timeout=5)
 

@@ -52,6 +52,7 @@ def configure(level: str = "INFO", **bound: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
+            use_get_message=False,  # of a library's line its words, without the values it would fill in
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 redact,

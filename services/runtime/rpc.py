@@ -104,13 +104,21 @@ class Endpoint:
     async def start(self, nc: NatsClient, service: str) -> None:
         self._subscription = await nc.subscribe(self.request.SUBJECT, queue=service, cb=self._receive)
 
-    async def stop(self) -> None:
-        """Take nothing more; answer what was taken."""
+    async def stop(self, timeout: float) -> None:
+        """Take nothing more; answer what was taken, as far as that takes no longer than `timeout` seconds."""
         if self._subscription is not None:
-            await self._subscription.drain()  # type: ignore[no-untyped-call]
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._subscription.drain()  # type: ignore[no-untyped-call]
+            except (nats.errors.Error, TimeoutError) as error:
+                _log.info("requests not drained", request=self.request.SUBJECT, error=error)
             self._subscription = None
-        while self._running:
-            await asyncio.wait(self._running)
+        running = list(self._running)
+        if running:
+            _, late = await asyncio.wait(running, timeout=timeout)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _receive(self, message: Msg) -> None:
         await self._slots.acquire()

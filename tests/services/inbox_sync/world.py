@@ -179,7 +179,7 @@ class World:
     async def judge_down(self) -> None:
         endpoints, self._judging = self._judging, []
         for endpoint in endpoints:
-            await endpoint.stop()
+            await endpoint.stop(5)
 
     async def connect(
         self,
@@ -205,11 +205,13 @@ class World:
             await self.publish(AccountConnected(client=client, address=address, **self._about(account_id, revision)))
 
     async def needs_reauth(self, account_id: str, revision: int) -> None:
-        view = self.auth.accounts[account_id]
-        self.auth.accounts[account_id] = view.model_copy(update={"state": "needs_reauth", "revision": revision})
+        view = self.auth.accounts.get(account_id)
+        if view is not None:
+            self.auth.accounts[account_id] = view.model_copy(update={"state": "needs_reauth", "revision": revision})
         failure = Failure(reason="refused_login")
         about = self._about(account_id, revision)
-        await self.publish(AccountNeedsReauth(client=view.client, address=view.address, failure=failure, **about))
+        event = AccountNeedsReauth(client="smtp_imap", address="me@example.com", failure=failure, **about)
+        await self.publish(event)
 
     async def disconnect(self, account_id: str, revision: int) -> None:
         view = self.auth.accounts.pop(account_id)
@@ -372,7 +374,7 @@ async def a_world(nats_url: str, mongodb_url: str, database: str) -> AsyncIterat
         await asyncio.gather(listener, return_exceptions=True)
         await world.judge_down()
         for endpoint in endpoints:
-            await endpoint.stop()
+            await endpoint.stop(5)
         await world.product.connection.close()
         await nc.close()
         client.close()

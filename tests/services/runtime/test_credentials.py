@@ -57,7 +57,7 @@ async def auth(nc: NatsClient) -> AsyncIterator[Auth]:
         await endpoint.start(nc, "auth")
     yield scripted
     for endpoint in scripted.endpoints:
-        await endpoint.stop()
+        await endpoint.stop(5)
 
 
 @pytest.fixture

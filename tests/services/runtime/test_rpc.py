@@ -44,7 +44,7 @@ async def answering(service: Service, nc: NatsClient) -> AsyncIterator[RpcClient
     await nc.flush()
     yield RpcClient(nc)
     for endpoint in service.endpoints:
-        await endpoint.stop()
+        await endpoint.stop(5)
 
 
 async def test_an_answer_comes_back_as_its_model(nc: NatsClient) -> None:
