@@ -9,6 +9,7 @@ from services.runtime import metrics
 from services.runtime.logging import get_logger
 
 _PAUSES = (0.2, 1.0, 5.0, 15.0, 30.0)
+_CLEAN_UP_SECONDS = 5.0
 _WELL_AGAIN = 60.0
 """Seconds after which a task that ran counts as well, and its next crash as the first."""
 
@@ -25,11 +26,14 @@ class Tasks:
         task.add_done_callback(self._running.discard)
 
     async def stop(self) -> None:
-        """Cancel all, and wait until each has cleaned up."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        """Cancel all, and wait until each has cleaned up.
+
+        Again from time to time: `asyncio.wait_for` of Python 3.11, which nats-py uses, can swallow a cancel."""
+        running = set(self._running)
+        while running:
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=_CLEAN_UP_SECONDS)
 
 
 async def _supervise(work: Callable[[], Awaitable[None]], name: str) -> None:
