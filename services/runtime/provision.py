@@ -15,7 +15,7 @@ from typing import Any
 import nats
 from nats.aio.client import Client as NatsClient
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
+from nats.js.errors import APIError, BadRequestError, BucketNotFoundError, NotFoundError
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from replywire_contracts.streams import BUCKETS, STREAMS, Bucket, Consumer, Stream
@@ -25,7 +25,7 @@ from services.runtime.mongo import Client, Document, OperationFailure, open_clie
 from services.runtime.permissions import PROVISION, SERVICES, consumers_of
 
 _INSUFFICIENT_STORAGE = 10047
-_SMALLEST_STREAM = 64 * 2**20
+_SMALLEST_STREAM = 8 * 2**20
 _INDEX_DIFFERS = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
 
 _log = logging.get_logger(__name__)
@@ -76,8 +76,7 @@ async def provision(
 
 async def provision_bus(nc: NatsClient, *, replicas: int = 1, stream_max_bytes: int | None = None) -> None:
     js = nc.jetstream(timeout=10)
-    for stream in STREAMS:
-        await _stream(js, stream, replicas, min(stream.max_bytes, stream_max_bytes or stream.max_bytes))
+    await _streams(js, replicas, stream_max_bytes)
     for service in SERVICES:
         for consumer in consumers_of(service):
             await js.add_consumer(consumer.stream.name, consumer_config(consumer))
@@ -85,21 +84,40 @@ async def provision_bus(nc: NatsClient, *, replicas: int = 1, stream_max_bytes: 
         await _bucket(js, bucket, replicas)
 
 
-async def _stream(js: JetStreamContext, stream: Stream, replicas: int, max_bytes: int) -> None:
+async def _streams(js: JetStreamContext, replicas: int, stream_max_bytes: int | None) -> None:
     """A small disk gets smaller streams rather than none: the server reserves what is declared."""
+    existing = {info.config.name: info.config for info in await js.streams_info()}
+    share = 1
     while True:
-        config = _stream_config(stream, replicas, max_bytes)
         try:
-            try:
-                await js.update_stream(config)
-            except NotFoundError:
-                await js.add_stream(config)
+            for stream in STREAMS:
+                most = min(stream.max_bytes, stream_max_bytes or stream.max_bytes)
+                await _stream(js, stream, replicas, most, share, existing.get(stream.name))
             return
         except APIError as error:
-            if error.err_code != _INSUFFICIENT_STORAGE or max_bytes // 2 < _SMALLEST_STREAM:
+            share *= 2
+            if error.err_code != _INSUFFICIENT_STORAGE or STREAMS[0].max_bytes // share < _SMALLEST_STREAM:
                 raise
-            max_bytes //= 2
-            _log.warning("not enough room, a smaller stream is tried", stream=stream.name, max_bytes=max_bytes)
+            _log.warning("not enough room for the declared streams, smaller ones are tried", share=f"1/{share}")
+
+
+async def _stream(
+    js: JetStreamContext, stream: Stream, replicas: int, most: int, share: int, existing: api.StreamConfig | None
+) -> None:
+    if existing is None:
+        config = _stream_config(stream, replicas, most // share)
+        try:
+            await js.add_stream(config)
+        except BadRequestError:
+            await js.update_stream(config)  # made a moment ago: by the first try of this run, or by another's
+        return
+    try:
+        await js.update_stream(_stream_config(stream, replicas, most))
+    except APIError as error:
+        if error.err_code != _INSUFFICIENT_STORAGE:
+            raise
+        # It holds messages, so it is not made smaller either.
+        await js.update_stream(_stream_config(stream, replicas, existing.max_bytes or most))
 
 
 def _stream_config(stream: Stream, replicas: int, max_bytes: int) -> api.StreamConfig:
