@@ -32,7 +32,9 @@ _GATHER_SECONDS = 0.002
 
 Handler = Callable[[Any], Awaitable[None]]
 OnMalformed = Callable[[bytes, Malformed, Mapping[str, str]], Awaitable[None]]
-"""Called with the raw payload before it is dead-lettered; may be called more than once for the same one."""
+"""Called with the raw payload before it is dead-lettered; may be called more than once for the same one. The headers
+are the sender's, but for `Nats-Subject`: the subject, whose team the bus's rights vouch for."""
+SUBJECT_HEADER = "Nats-Subject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,8 @@ class _Delivery:
         headers = self._message.headers or {}
         try:
             if isinstance(error, Malformed) and self._route.on_malformed is not None:
-                await self._route.on_malformed(self._message.data, error, headers)
+                told = {**headers, SUBJECT_HEADER: self._message.subject}
+                await self._route.on_malformed(self._message.data, error, told)
             await self._dead_letters.put(
                 self._message.subject,
                 self._message.data,

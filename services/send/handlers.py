@@ -14,6 +14,7 @@ from replywire_contracts.v1.rpc import AccountView
 from replywire_contracts.v1.send import SendCancelRequested, SendFailed, SendRequested
 from replywire_contracts.v1.values import Failure
 
+from services.runtime.deliveries import SUBJECT_HEADER
 from services.runtime.failpoints import hit
 from services.runtime.outcomes import Malformed, Refused
 from services.send.cancelling import Cancelling, Unheard
@@ -21,7 +22,6 @@ from services.send.domain.mailbox import CONNECTED, DISCONNECTED, NEEDS_REAUTH
 from services.send.domain.request import request_hash
 from services.send.intake import Intake, Taken
 
-SUBJECT_HEADER = "Nats-Subject"
 _REUSED = Failure(
     reason="request_id_reused",
     words="This request_id belongs to another message.",
