@@ -14,7 +14,8 @@ MAX_BLOCK = 64 * 1024
 MAX_IDS = 200
 MAX_ID_LENGTH = 998  # a line of RFC 5322 cannot hold a longer one
 
-_ID = re.compile(rb"<([^<>]*)>|([^\s<>,;\"'()\[\]]+@[^\s<>,;\"'()]+)")
+_ID = re.compile(r"<([^<>]*)>|([^\s<>,;\"'()\[\]@]{1,500}@[^\s<>,;\"'()]{1,500})")
+_ROOTS = 20
 
 
 class Headers:
@@ -32,6 +33,10 @@ class Headers:
 
     def __len__(self) -> int:
         return len(self._fields)
+
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """True when one of these fields is there."""
+        return not names.isdisjoint(self._fields)
 
     def names(self) -> tuple[bytes, ...]:
         """Every field's name, lower case, each once."""
@@ -59,6 +64,20 @@ class Headers:
         return value.decode("ascii", "replace").lower() if value else ""
 
 
+_NAMES: dict[bytes, bytes] = {}
+"""Names as servers write them → lower case: the same forty come in every message."""
+_MAX_NAMES = 4096
+
+
+def _normal_name(name: bytes) -> bytes:
+    normal = name.strip().lower()
+    if b" " in normal:
+        return b""
+    if len(_NAMES) < _MAX_NAMES and len(name) <= 64:
+        _NAMES[name] = normal
+    return normal
+
+
 def parse_block(block: bytes) -> Headers:
     """Read the fields up to the first empty line. CRLF or LF, folded, 8-bit, NUL: all are taken as they come."""
     if len(block) > MAX_BLOCK:
@@ -71,14 +90,15 @@ def parse_block(block: bytes) -> Headers:
         block = block.replace(b"\n ", b" ").replace(b"\n\t", b" ")
     fields: dict[bytes, bytes] = {}
     repeated: dict[bytes, list[bytes]] | None = None
+    known = _NAMES.get
     for line in block.split(b"\n"):
         name, colon, value = line.partition(b":")
         if not colon:
             if not line:
                 break  # the empty line: what follows is a body and none of our business
             continue
-        name = name.strip().lower()
-        if b" " in name:
+        name = known(name) or _normal_name(name)
+        if not name:
             continue  # an mbox "From " line, or text
         value = value.strip()
         if name not in fields:
@@ -98,17 +118,29 @@ def message_ids(value: bytes | str) -> tuple[str, ...]:
 
     Folded, separated by commas, without brackets, repeated in quotes: all are seen in the wild. Of a longer list the
     last 200 are kept with the very first ones, for a client that trims a thread keeps its root (RFC 5322, 3.6.4)."""
-    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    if b"&lt;" in data:  # a client that wrote the header through an HTML template
-        data = data.replace(b"&lt;", b"<").replace(b"&gt;", b">")
-    seen: dict[str, None] = {}
-    for bracketed, bare in _ID.findall(data):
-        name = normal_id(bracketed or bare)
-        if name:
-            seen.pop(name, None)  # a quoted duplicate counts where it came last
-            seen[name] = None
-    ids = tuple(seen)
-    return ids if len(ids) <= MAX_IDS else ids[:20] + ids[20 - MAX_IDS :]
+    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    text = text.lower()
+    ids = _plainly_written(text)
+    if ids is None:
+        if "&lt;" in text:  # a client that wrote the header through an HTML template
+            text = text.replace("&lt;", "<").replace("&gt;", ">")
+        ids = [normal_id(bracketed or bare) for bracketed, bare in _ID.findall(text)]
+    if len(ids) > 1:  # a quoted duplicate counts where it came last
+        ids = list(dict.fromkeys(one for one in reversed(ids) if one))[::-1]
+    if len(ids) > MAX_IDS:
+        ids = ids[:_ROOTS] + ids[_ROOTS - MAX_IDS :]
+    return tuple(ids) if ids and ids[0] else ()
+
+
+def _plainly_written(text: str) -> list[str] | None:
+    """`<a@b> <c@d>`, as nearly all are; None when it takes a closer look."""
+    ids = []
+    for word in text.split():
+        name = word[1:-1]
+        if word[0] != "<" or word[-1] != ">" or "<" in name or len(word) > MAX_ID_LENGTH:
+            return None
+        ids.append(name)
+    return ids
 
 
 def normal_id(value: bytes | str) -> str:

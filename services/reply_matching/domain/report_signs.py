@@ -8,15 +8,6 @@ import re
 from services.reply_matching.domain.bounce_signs import SUBJECT, null_path
 from services.reply_matching.domain.headers import Headers
 
-_REPORT_TYPES = re.compile(rb"multipart/report|delivery-status|feedback-report")
-_DAEMON = re.compile(rb"mailer[-_. ]?daemon|mdaemon@|microsoftexchange329e71ec88ae4615bbc36ab6ce41109e", re.IGNORECASE)
-_ROBOT = re.compile(
-    rb"post[-_]?master|mail[-_. ]?deliver|delivery[-_. ](?:sub)?system|mail[-_. ]system|system administrator|\bndr@|"
-    rb"system attendant|bounce|undeliver|complaints@|abuse@|feedback@|fbl@|arf@|staff@|internet mail|"
-    rb"mail administrator|"
-    rb"smtp(?:32)?(?:gw| gateway| agent)",
-    re.IGNORECASE,
-)
 _REPORT_SUBJECT = re.compile(
     rb"complaint about message from|e-?mail (?:abuse|feedback) report|abuse report|undeliver|mail delivery (?:fail|"
     rb"status)|"
@@ -30,23 +21,46 @@ def looks_like_report(headers: Headers) -> bool:
     """True when the message is a report by type, by a field only reports carry, by a mail system's name, or by two
     weaker signs together."""
     content_type = headers.raw(b"content-type")[:200].lower()
-    if content_type and _REPORT_TYPES.search(content_type):
+    if b"report" in content_type or b"delivery-status" in content_type:
         return b"disposition-notification" not in content_type
-    for name in _REPORT_FIELDS:
-        if name in headers:
-            return True
-    sender = headers.raw(b"from")[:300]
-    if _DAEMON.search(sender):
+    if headers.has_any(_REPORT_FIELDS):
+        return True
+    sender = headers.raw(b"from")[:300].lower()
+    if b"daemon" in sender or _EXCHANGE in sender:
         return True
     answers = b"in-reply-to" in headers or b"references" in headers
     if not answers and _REPORT_SUBJECT.match(headers.raw(b"subject")[:100]):
         return True
-    nobody = b"return-path" in headers and null_path(headers)
+    nobody = null_path(headers)
     if nobody and content_type.startswith((b"multipart/mixed", b"message/")):
         return True
-    if nobody or b"auto-submitted" in headers or _ROBOT.search(sender):
+    if nobody or b"auto-submitted" in headers or _is_robot(sender):
         return SUBJECT.search(headers.text(b"subject")[:300].lower()) is not None
     return False
 
 
-_REPORT_FIELDS = (b"x-failed-recipients", b"x-hmxmroriginalrecipient", b"x-original-message-id")
+def _is_robot(sender: bytes) -> bool:
+    # Not a pattern and not a loop: this is asked of every message, and a chain of `in` takes a sixth of the time.
+    return (
+        b"postmaster" in sender
+        or b"post_master" in sender
+        or b"post-master" in sender
+        or b"deliver" in sender
+        or b"mail system" in sender
+        or b"system a" in sender  # administrator, attendant
+        or b"bounce" in sender
+        or b"complaints@" in sender
+        or b"abuse@" in sender
+        or b"feedback@" in sender
+        or b"fbl@" in sender
+        or b"arf@" in sender
+        or b"ndr@" in sender
+        or b"staff@" in sender
+        or b"internet mail" in sender
+        or b"mail administrator" in sender
+        or b"smtp" in sender
+    )
+
+
+_EXCHANGE = b"microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
+_REPORT_FIELDS = frozenset({b"x-failed-recipients", b"x-hmxmroriginalrecipient", b"x-original-message-id"})
