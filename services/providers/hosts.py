@@ -113,9 +113,12 @@ async def connect(vetted: VettedHost, *, timeout: float) -> socket.socket:
     deadline = loop.time() + timeout
     for left, address in zip(range(len(vetted.addresses), 0, -1), vetted.addresses, strict=True):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        connecting = socket.socket(family, socket.SOCK_STREAM)
-        connecting.setblocking(False)
         try:
+            connecting = socket.socket(family, socket.SOCK_STREAM)
+        except OSError:
+            continue  # this machine does not speak the address's family
+        try:
+            connecting.setblocking(False)
             connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout((deadline - loop.time()) / left):
                 await loop.sock_connect(connecting, (address, vetted.port))

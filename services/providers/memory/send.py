@@ -37,8 +37,8 @@ class MemorySend:
             await self._world.reach(Step.RECIPIENTS)
             outcomes = self._envelope(outgoing)
             await checkpoint(Phase.RECIPIENTS_ACCEPTED)
-            await checkpoint(Phase.BODY)
             await self._world.reach(Step.BODY)
+            await checkpoint(Phase.BODY)
             await checkpoint(Phase.COMMITTING)
             return await self._commit(outgoing, outcomes, checkpoint)
 

@@ -24,11 +24,12 @@ class SmtpImapSend:
         *,
         timeouts: Timeouts | None = None,
         connections: int = CLIENT.capabilities.connections_per_account,
+        most_idle: int = 500,
     ) -> None:
         self._policy = policy
         self._timeouts = timeouts or Timeouts()
         self._sent = SentFolders(policy)
-        self._pool = Pool(self._dial, self._timeouts, connections)
+        self._pool = Pool(self._dial, self._timeouts, connections, most_idle)
 
     async def submit(self, outgoing: Outgoing, credentials: Credentials, checkpoint: Checkpoint) -> Submitted:
         try:

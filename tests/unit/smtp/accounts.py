@@ -11,8 +11,10 @@ from services.providers.smtp_imap.send import SmtpImapSend
 from services.providers.smtp_imap.smtp.timeouts import Timeouts
 from services.providers.types import Credentials, Envelope, Outgoing, Phase
 
-QUICK = Timeouts(connect=5, reply=1.0, body=1.0, final=1.0, verify=1.0)
-"""Short enough to see them pass; a server that answers does so at once."""
+PATIENT = Timeouts(connect=20, reply=20, body=20, final=20, verify=20)
+"""For servers that answer, on a machine as busy as it may be."""
+HASTY = Timeouts(connect=5, reply=1.0, body=1.0, final=1.0, verify=1.0)
+"""For servers that do not: short enough to see it pass."""
 
 OUTGOING = Outgoing(
     envelope=Envelope("ada@example.com", ("bob@example.org",)),
@@ -76,5 +78,9 @@ class Noted:
         return Phase.COMMITTING in self.phases
 
 
-def sender(*ports: int, timeouts: Timeouts = QUICK, ca_file: str | None = None, connections: int = 4) -> SmtpImapSend:
-    return SmtpImapSend(policy(*ports, ca_file=ca_file), timeouts=timeouts, connections=connections)
+def sender(
+    *ports: int, timeouts: Timeouts = PATIENT, ca_file: str | None = None, connections: int = 4, most_idle: int = 500
+) -> SmtpImapSend:
+    return SmtpImapSend(
+        policy(*ports, ca_file=ca_file), timeouts=timeouts, connections=connections, most_idle=most_idle
+    )

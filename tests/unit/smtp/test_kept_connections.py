@@ -10,7 +10,7 @@ import pytest
 
 from services.providers.errors import OutcomeUnknown, Transient
 from tests.servers.scripted_smtp import DROP, At, Do, ScriptedSmtp, running, say
-from tests.unit.smtp.accounts import QUICK, Noted, credentials, numbered, sender
+from tests.unit.smtp.accounts import PATIENT, Noted, credentials, numbered, sender
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ async def test_a_fresh_connection_that_ends_is_not_tried_again_at_once(server: S
 
 
 async def test_a_long_unused_connection_is_asked_whether_it_lives(server: ScriptedSmtp) -> None:
-    send = sender(server.port, timeouts=replace(QUICK, verify_after=0.0, verify=0.2))
+    send = sender(server.port, timeouts=replace(PATIENT, verify_after=0.0, verify=0.5))
     await send.submit(numbered(1), credentials(server.port), Noted())
     await send.submit(numbered(2), credentials(server.port), Noted())
     assert server.said("NOOP") == 1
@@ -125,7 +125,7 @@ async def test_a_long_unused_connection_is_asked_whether_it_lives(server: Script
 
 
 async def test_an_old_connection_is_not_used_again(server: ScriptedSmtp) -> None:
-    send = sender(server.port, timeouts=replace(QUICK, keep=0.0))
+    send = sender(server.port, timeouts=replace(PATIENT, keep=0.0))
     await send.submit(numbered(1), credentials(server.port), Noted())
     await send.submit(numbered(2), credentials(server.port), Noted())
     assert server.connections == 2
@@ -133,7 +133,7 @@ async def test_an_old_connection_is_not_used_again(server: ScriptedSmtp) -> None
 
 
 async def test_an_unused_connection_is_closed_after_its_time(server: ScriptedSmtp) -> None:
-    send = sender(server.port, timeouts=replace(QUICK, keep_idle=0.05))
+    send = sender(server.port, timeouts=replace(PATIENT, keep_idle=0.05))
     await send.submit(numbered(1), credentials(server.port), Noted())
     async with asyncio.timeout(5):
         while server.open:
@@ -214,4 +214,19 @@ async def test_many_messages_over_few_connections_arrive_once_each(server: Scrip
     await asyncio.gather(*(send.submit(numbered(n), credentials(server.port), Noted()) for n in range(200)))
     assert sorted(server.message_ids) == sorted(numbered(n).message_id for n in range(200))
     assert server.connections <= 4
+    await send.close()
+
+
+async def test_of_many_accounts_only_so_many_connections_are_kept(server: ScriptedSmtp) -> None:
+    send = sender(server.port, most_idle=3)
+    for number in range(8):
+        await send.submit(numbered(number), credentials(server.port, account=f"a{number}"), Noted())
+    async with asyncio.timeout(5):
+        while server.open > 3:
+            await asyncio.sleep(0.01)
+    await send.submit(numbered(8), credentials(server.port, account="a7"), Noted())
+    assert server.connections == 8
+    await send.submit(numbered(9), credentials(server.port, account="a0"), Noted())
+    assert server.connections == 9
+    assert len(server.ledger) == 10
     await send.close()

@@ -15,9 +15,8 @@ import trustme
 from services.providers.errors import Permanent, ReauthRequired, Transient
 from services.providers.protocols import ConnectPolicy
 from services.providers.smtp_imap.send import SmtpImapSend
-from services.providers.smtp_imap.smtp.timeouts import Timeouts
 from tests.servers.scripted_smtp import At, Do, ScriptedSmtp, running, say
-from tests.unit.smtp.accounts import OUTGOING, QUICK, Noted, credentials, outgoing, sender, to
+from tests.unit.smtp.accounts import OUTGOING, PATIENT, Noted, credentials, outgoing, sender, to
 
 SECRET = "pass-word-1"
 
@@ -62,7 +61,7 @@ async def test_a_protected_connection_is_kept_for_small_and_large_messages(
     ca, file = authority
     scripted = ScriptedSmtp(tls=context(ca, "localhost"), implicit=security == "tls")
     async with running(scripted) as server:
-        send = sender(server.port, ca_file=file, timeouts=Timeouts())
+        send = sender(server.port, ca_file=file)
         bodies = [b"", b"line\r\n" * 500_000, b"", b"", b"line\r\n" * 50_000]
         for body in bodies:
             message = outgoing(mime=OUTGOING.mime + body)
@@ -140,7 +139,7 @@ async def test_tls_spoken_to_a_server_that_does_not_is_said_so() -> None:
 async def test_an_unprotected_connection_needs_the_operators_word() -> None:
     async with running(ScriptedSmtp()) as server:
         allowed = ConnectPolicy(allowed_networks=("127.0.0.0/8",), extra_ports=())
-        send = SmtpImapSend(allowed, timeouts=QUICK)
+        send = SmtpImapSend(allowed, timeouts=PATIENT)
         for port in (server.port, 25):
             with pytest.raises(Permanent) as error:
                 await send.submit(OUTGOING, credentials(port, password=SECRET), Noted())
@@ -150,7 +149,7 @@ async def test_an_unprotected_connection_needs_the_operators_word() -> None:
 
 async def test_a_private_host_is_not_connected_to() -> None:
     async with running(ScriptedSmtp()) as server:
-        send = SmtpImapSend(ConnectPolicy(extra_ports=(server.port,)), timeouts=QUICK)
+        send = SmtpImapSend(ConnectPolicy(extra_ports=(server.port,)), timeouts=PATIENT)
         with pytest.raises(Permanent) as error:
             await send.submit(OUTGOING, credentials(server.port), Noted())
         assert error.value.reason == "refused_host"

@@ -11,7 +11,7 @@ from services.providers.errors import OutcomeUnknown, Permanent, ProviderError, 
 from services.providers.smtp_imap.send import SmtpImapSend
 from services.providers.types import Phase
 from tests.servers.scripted_smtp import DROP, HANG, At, Do, ScriptedSmtp, running, say
-from tests.unit.smtp.accounts import OUTGOING, Noted, credentials, numbered, outgoing, sender, to
+from tests.unit.smtp.accounts import HASTY, OUTGOING, Noted, credentials, numbered, outgoing, sender, to
 
 BEFORE_THE_BODY = [At.CONNECT, At.EHLO, At.AUTH, At.MAIL, At.RCPT, At.DATA]
 LARGE = outgoing(mime=OUTGOING.mime + b"line\r\n" * 3_000_000)
@@ -34,9 +34,16 @@ async def send(server: ScriptedSmtp) -> AsyncIterator[SmtpImapSend]:
     await send.close()
 
 
+@pytest.fixture
+async def hasty(server: ScriptedSmtp) -> AsyncIterator[SmtpImapSend]:
+    send = sender(server.port, timeouts=HASTY)
+    yield send
+    await send.close()
+
+
 async def refused(send: SmtpImapSend, server: ScriptedSmtp, noted: Noted | None = None) -> ProviderError:
     with pytest.raises(ProviderError) as error:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await send.submit(OUTGOING, credentials(server.port), noted or Noted())
     return error.value
 
@@ -82,11 +89,11 @@ async def test_a_connection_lost_in_the_middle_of_the_body_means_that_nothing_wa
 
 @pytest.mark.parametrize("stage", BEFORE_THE_BODY)
 async def test_silence_before_the_dot_ends_and_means_that_nothing_was_sent(
-    stage: At, send: SmtpImapSend, server: ScriptedSmtp
+    stage: At, hasty: SmtpImapSend, server: ScriptedSmtp
 ) -> None:
     server.on(stage, HANG)
     noted = Noted()
-    assert isinstance(await refused(send, server, noted), Transient)
+    assert isinstance(await refused(hasty, server, noted), Transient)
     assert not noted.committed
     assert server.ledger == []
 
@@ -162,9 +169,9 @@ async def test_the_dot_lost_is_unknown_though_the_server_has_nothing(send: SmtpI
     assert server.ledger == []
 
 
-async def test_silence_after_the_dot_is_unknown(send: SmtpImapSend, server: ScriptedSmtp) -> None:
+async def test_silence_after_the_dot_is_unknown(hasty: SmtpImapSend, server: ScriptedSmtp) -> None:
     server.on(At.DOT, Do(hang=True, accept=True))
-    error = await refused(send, server)
+    error = await refused(hasty, server)
     assert isinstance(error, OutcomeUnknown)
     assert server.message_ids == ["<1@example.com>"]
 
@@ -210,10 +217,10 @@ async def test_a_reply_of_two_megabytes_is_not_read_to_its_end(
 
 @pytest.mark.parametrize("stage", [At.EHLO, At.AUTH, At.MAIL, At.RCPT, At.DATA])
 async def test_a_reply_that_comes_octet_by_octet_ends_at_the_time_limit(
-    stage: At, send: SmtpImapSend, server: ScriptedSmtp
+    stage: At, hasty: SmtpImapSend, server: ScriptedSmtp
 ) -> None:
     server.on(stage, Do(say=b"250 2.0.0 Ok, but not so fast\r\n", pause=0.2))
-    error = await refused(send, server)
+    error = await refused(hasty, server)
     assert isinstance(error, Transient)
     assert error.reason == "timeout"
     assert server.ledger == []
@@ -239,13 +246,13 @@ async def test_a_refusal_in_the_middle_of_the_body_is_heard_and_the_dot_is_never
 
 
 async def test_a_server_that_stops_reading_ends_the_body_without_a_dot(
-    send: SmtpImapSend, server: ScriptedSmtp
+    hasty: SmtpImapSend, server: ScriptedSmtp
 ) -> None:
     server.on(At.BODY, HANG)
     noted = Noted()
     with pytest.raises(Transient):
-        async with asyncio.timeout(20):
-            await send.submit(LARGE, credentials(server.port), noted)
+        async with asyncio.timeout(60):
+            await hasty.submit(LARGE, credentials(server.port), noted)
     assert not noted.committed
     assert server.ledger == []
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import aiosmtplib
 
 from services.providers.errors import OutcomeUnknown, ProviderError, Scope, Transient
-from services.providers.smtp_imap.smtp.replies import Reply, Stage, error_of
+from services.providers.smtp_imap.smtp.replies import BEFORE_LOGIN, Reply, Stage, error_of
 
 
 class Garbled(aiosmtplib.SMTPException):
@@ -38,10 +38,12 @@ def mapped(cause: Exception, stage: Stage, host: str) -> ProviderError:
         return Transient("tls_failed", words=f"{host}: TLS failed", remedy=remedy, scope=Scope.HOST)
     if isinstance(cause, Garbled):
         return error_of(Reply(-1, str(cause)), stage)
+    # Who was let in and lost contact later speaks for one mailbox only: it must not slow the host's others.
+    scope = Scope.HOST if stage in BEFORE_LOGIN else Scope.MAILBOX
     if isinstance(cause, TimeoutError):
-        return Transient("timeout", words=f"no answer to {stage} in time", scope=Scope.HOST)
+        return Transient("timeout", words=f"no answer to {stage} in time", scope=scope)
     if isinstance(cause, ConnectionError | OSError | asyncio.IncompleteReadError):
-        return Transient("connection_lost", words=f"the connection ended at {stage}", scope=Scope.HOST)
+        return Transient("connection_lost", words=f"the connection ended at {stage}", scope=scope)
     return error_of(Reply(-1, str(cause)), stage)
 
 

@@ -26,12 +26,12 @@ async def hand_over(
             raise WentStale from failed
         raise mapped(failed, Stage.MAIL, connection.host) from failed
     await checkpoint(Phase.RECIPIENTS_ACCEPTED)
-    await checkpoint(Phase.BODY)
     try:
         await connection.dialogue.write_body(_dot_stuffed(outgoing.mime), timeouts.body)
         require_silence(connection)
     except CAUGHT as failed:
         raise _refusal_in_body(connection) or mapped(failed, Stage.FINAL, connection.host) from failed
+    await checkpoint(Phase.BODY)
     await checkpoint(Phase.COMMITTING)
     try:
         require_silence(connection)

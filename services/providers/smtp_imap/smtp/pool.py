@@ -30,10 +30,13 @@ class _Lane:
 
 
 class Pool:
-    """`connections` is how many may be open for one account at once."""
+    """`connections` is how many may be open for one account at once, `most_idle` how many are kept in all."""
 
-    def __init__(self, dial: Dial, timeouts: Timeouts, connections: int) -> None:
+    def __init__(self, dial: Dial, timeouts: Timeouts, connections: int, most_idle: int) -> None:
         self._dial = dial
+        self._most_idle = most_idle
+        self._idle: dict[Connection, _Lane] = {}
+        """All lanes' unused connections, the longest unused first."""
         self._timeouts = timeouts
         self._connections = connections
         self._lanes: dict[str, _Lane] = {}
@@ -66,7 +69,7 @@ class Pool:
         """Close what is unused; what is in use is closed after its message."""
         lane = self._lanes.pop(account_id, None)
         if lane is not None:
-            _end_all(lane)
+            self._end_all(lane)
             lane.login = b"forgotten"
 
     def close(self) -> None:
@@ -75,7 +78,7 @@ class Pool:
 
     def _endpoint(self, lane: _Lane, credentials: Credentials, login: bytes) -> Endpoint:
         if lane.endpoint is None or login != lane.login:
-            _end_all(lane)
+            self._end_all(lane)
             lane.endpoint, lane.login = read_settings(credentials.settings).smtp, login
         return lane.endpoint
 
@@ -83,6 +86,7 @@ class Pool:
         now = asyncio.get_running_loop().time()
         while lane.idle:
             connection = lane.idle.pop()
+            del self._idle[connection]
             try:
                 alive = await connection.alive(now, self._timeouts)
             except BaseException:
@@ -103,20 +107,21 @@ class Pool:
             loop = asyncio.get_running_loop()
             connection.idle_since = loop.time()
             lane.idle.append(connection)
+            self._idle[connection] = lane
+            if len(self._idle) > self._most_idle:
+                self._end(next(iter(self._idle)))
             if lane.sweep is None:
                 lane.sweep = loop.call_later(self._timeouts.keep_idle, self._sweep, account_id, lane)
 
     def _sweep(self, account_id: str, lane: _Lane) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        fresh = [each for each in lane.idle if each.at_rest and now - each.idle_since < self._timeouts.keep_idle]
-        for each in lane.idle:
-            if each not in fresh:
-                each.end()
-        lane.idle = fresh
+        for each in list(lane.idle):
+            if not each.at_rest or now - each.idle_since >= self._timeouts.keep_idle:
+                self._end(each)
         lane.sweep = None
-        if fresh:
-            oldest = min(each.idle_since for each in fresh)
+        if lane.idle:
+            oldest = min(each.idle_since for each in lane.idle)
             lane.sweep = loop.call_at(oldest + self._timeouts.keep_idle, self._sweep, account_id, lane)
         self._drop_empty(account_id, lane)
 
@@ -124,14 +129,17 @@ class Pool:
         if not lane.users and not lane.idle and self._lanes.get(account_id) is lane:
             del self._lanes[account_id]
 
+    def _end_all(self, lane: _Lane) -> None:
+        if lane.sweep is not None:
+            lane.sweep.cancel()
+            lane.sweep = None
+        for connection in list(lane.idle):
+            self._end(connection)
 
-def _end_all(lane: _Lane) -> None:
-    if lane.sweep is not None:
-        lane.sweep.cancel()
-        lane.sweep = None
-    for connection in lane.idle:
+    def _end(self, connection: Connection) -> None:
+        """One that nobody uses."""
+        self._idle.pop(connection).idle.remove(connection)
         connection.end()
-    lane.idle.clear()
 
 
 def _fingerprint(credentials: Credentials) -> bytes:

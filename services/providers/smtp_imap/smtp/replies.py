@@ -25,6 +25,9 @@ class Stage(StrEnum):
     FINAL = "the message"
 
 
+BEFORE_LOGIN = frozenset({Stage.GREETING, Stage.EHLO, Stage.STARTTLS})
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`code` as sent, even where it is none of RFC 5321's; `text` may have several lines."""
@@ -93,7 +96,7 @@ def error_of(reply: Reply, stage: Stage) -> ProviderError:
             words=f"an answer to {stage} that SMTP does not know: {reply.words}"[:500],
             code=str(reply.code) if 0 <= reply.code <= 999 else "",
             retry_after=timedelta(minutes=5),
-            scope=Scope.HOST,
+            scope=Scope.HOST if stage in BEFORE_LOGIN else Scope.MAILBOX,
         )
     if reply.enhanced in {"5.7.30", "5.7.139"} or _BASIC_AUTH_OFF.search(reply.text):
         return _reauth("basic_auth_off", reply, MICROSOFT_365)
@@ -139,13 +142,13 @@ def _deferred(reply: Reply, stage: Stage) -> Transient:
         return _later("host_unavailable", reply, Scope.HOST)
     if stage is not Stage.RCPT and _RATE.search(reply.text):
         return _later("rate_limited", reply, Scope.MAILBOX)
-    if stage in {Stage.GREETING, Stage.EHLO, Stage.STARTTLS}:
+    if stage in BEFORE_LOGIN:
         return _later("host_unavailable", reply, Scope.HOST)
     return _later("deferred_by_server", reply, Scope.MESSAGE)
 
 
 def _refused(reply: Reply, stage: Stage) -> ProviderError:
-    if stage in {Stage.GREETING, Stage.EHLO, Stage.STARTTLS}:
+    if stage in BEFORE_LOGIN:
         # 554 as a greeting turns us away, not the message: it keeps until the server lets us in again.
         return _later("host_unavailable", reply, Scope.HOST, pause=timedelta(minutes=15))
     if stage is Stage.RCPT and (reply.enhanced == "5.2.2" or _FULL.search(reply.text)):
