@@ -7,7 +7,13 @@ from. The dead letter's own id is that place, so that writing it twice keeps one
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
 
+from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
+from nats.js.errors import NotFoundError
 from replywire_contracts.streams import DEAD_LETTERS
 
 from services.runtime import redaction
@@ -58,3 +64,59 @@ class DeadLetters:
 def _header(text: str) -> str:
     """One line of printable ASCII: a header ends at a line break."""
     return " ".join(text.encode("ascii", "replace").decode().split())[:_LONGEST_HEADER]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One of the stream, as `read` finds it."""
+
+    number: int
+    service: str
+    subject: str
+    """The original one."""
+    reason: str
+    error: str
+    deliveries: int
+    at: datetime | None
+    payload: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+
+async def read(js: JetStreamContext, service: str = "*", *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+    """Those of a service (or of all) that come after number `after`, oldest first."""
+    found: list[DeadLetter] = []
+    while len(found) < limit:
+        try:
+            message = await js.get_msg(DEAD_LETTERS.name, after + 1, f"dead.v1.{service}.>", next=True)
+        except NotFoundError:
+            break
+        after = message.seq or after + 1
+        found.append(_dead_letter(message))
+    return found
+
+
+async def redrive(js: JetStreamContext, number: int) -> DeadLetter:
+    """Publish it again as it was, under an id of its own (the old one may be remembered). Its consumers are idempotent
+    by what the payload says. The dead letter stays. Raises `NotFoundError`."""
+    letter = _dead_letter(await js.get_msg(DEAD_LETTERS.name, number))
+    carried = {name: text for name, text in letter.headers.items() if name.startswith(("ce-", "traceparent"))}
+    await js.publish(
+        letter.subject, letter.payload, headers={**carried, "Nats-Msg-Id": f"redriven:{number}:{uuid4().hex}"}
+    )
+    return letter
+
+
+def _dead_letter(message: RawStreamMsg) -> DeadLetter:
+    headers = message.headers or {}
+    _, _, service, subject = (message.subject or "dead.v1.unknown.unknown").split(".", 3)
+    return DeadLetter(
+        number=message.seq or 0,
+        service=service,
+        subject=subject,
+        reason=headers.get("reason", ""),
+        error=headers.get("error", ""),
+        deliveries=int(headers.get("deliveries", "0")),
+        at=message.time,
+        payload=message.data or b"",
+        headers=headers,
+    )
