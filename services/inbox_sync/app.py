@@ -33,8 +33,9 @@ from services.inbox_sync.settings import Settings
 from services.providers import registry
 from services.providers.protocols import Sync
 from services.runtime.app import App
-from services.runtime.consume import Handler, consume
+from services.runtime.consume import consume
 from services.runtime.credentials import CredentialsCache
+from services.runtime.deliveries import Handler
 from services.runtime.group_commit import GroupCommit
 from services.runtime.leases import Leases
 from services.runtime.owed import OwedEvents

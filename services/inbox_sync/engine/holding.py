@@ -23,6 +23,7 @@ from services.runtime.logging import get_logger
 _ACQUIRED_AT_ONCE = 32
 _FULL_LOOK_EVERY = timedelta(minutes=1)
 _RESTART_PAUSE = 5.0
+_INSIST_EVERY = 0.5
 _log = get_logger(__name__)
 
 
@@ -46,6 +47,9 @@ class _Holding:
     task: asyncio.Task[None] = field(init=False)
     lost: bool = False
     leaving: bool = False
+    """It was told to stop."""
+    stopped: bool = False
+    """It reads no more, and is cleaning up."""
 
 
 class Holder:
@@ -146,7 +150,7 @@ class Holder:
         living = {self._me, *await self._replicas.living()}
         mine = share(self._wanted, living, self._me)
         for account_id, holding in list(self._held.items()):
-            if account_id not in mine or self._wanted[account_id] != holding.assignment:
+            if holding.leaving or account_id not in mine or self._wanted[account_id] != holding.assignment:
                 self._stop(holding)
         free = [a for a in mine if a not in self._held and not self._is_paused(a)]
         await asyncio.gather(*(self._take(self._wanted[account_id]) for account_id in free))
@@ -194,7 +198,7 @@ class Holder:
             _log.error("a reader failed", account_id=account_id, at=words.origin(error))
             self._pause(holding)
         finally:
-            holding.leaving = True
+            holding.leaving = holding.stopped = True
             try:
                 if not holding.lost:
                     await self._leases.release(holding.lease)
@@ -210,15 +214,15 @@ class Holder:
         self._paused[holding.assignment.account_id] = (holding.assignment, until)
 
     def _stop(self, holding: _Holding) -> None:
-        if not holding.leaving:
-            holding.leaving = True
+        """May be called again: `asyncio.wait_for` of Python 3.11, which the bus's client uses, can swallow a cancel."""
+        holding.leaving = True
+        if not holding.stopped:
             holding.task.cancel()
 
     async def let_go(self) -> None:
         """Release everything, at once."""
-        holdings = list(self._held.values())
-        for holding in holdings:
-            self._stop(holding)
-        if holdings:
-            await asyncio.wait([holding.task for holding in holdings])
+        while holdings := list(self._held.values()):
+            for holding in holdings:
+                self._stop(holding)
+            await asyncio.wait([holding.task for holding in holdings], timeout=_INSIST_EVERY)
         await self._replicas.leave()

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 
 from tests.servers.dovecot import PASSWORD, Dovecot
-from tests.services.inbox_sync.world import World, a_world
+from tests.services.inbox_sync.world import TRACKED, World, a_world
+
+REPLY = f"In-Reply-To: {TRACKED}"
+
+
+def a_user() -> str:
+    return f"user-{uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="session")

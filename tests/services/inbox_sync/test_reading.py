@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import time
-from uuid import uuid4
 
 from replywire_contracts.v1.mailbox import MailboxSynced
 
 from tests.servers.dovecot import Dovecot, mail
-from tests.services.inbox_sync.conftest import mailbox, reading
-from tests.services.inbox_sync.world import TRACKED, World
-
-REPLY = f"In-Reply-To: {TRACKED}"
-
-
-def a_user() -> str:
-    return f"user-{uuid4().hex[:8]}"
+from tests.services.inbox_sync.conftest import REPLY, a_user, mailbox, reading
+from tests.services.inbox_sync.world import World
 
 
 async def test_an_answer_is_announced_once_with_its_octets(world: World, dovecot: Dovecot) -> None:
