@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -40,8 +41,6 @@ async def ended(world: World, request_id: str) -> None:
     for kind in (SendSent, SendUnconfirmed, SendFailed):
         if world.heard.of(kind, request_id=request_id):
             return
-    import asyncio
-
     async with asyncio.timeout(90):
         while not any(world.heard.of(kind, request_id=request_id) for kind in (SendSent, SendUnconfirmed, SendFailed)):
             async with world.heard.news:

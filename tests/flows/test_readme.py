@@ -1,0 +1,113 @@
+"""The README's commands, run as they stand there: what a newcomer types must work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+pytestmark = pytest.mark.xdist_group("readme")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    binaries = str(Path(sys.executable).parent)
+    return os.environ | {"REPLYWIRE_FOLDER": str(folder), "PATH": f"{binaries}:{os.environ['PATH']}", "NO_COLOR": "1"}
+
+
+def make_targets() -> list[str]:
+    return re.findall(r"^make ([a-z]+)", "\n".join(SHELL), re.MULTILINE)
+
+
+def test_every_make_command_named_is_a_target_that_would_run() -> None:
+    assert {"demo", "test", "check"} <= set(make_targets())
+    for target in {*make_targets(), "up", "bench"}:
+        made = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr
+
+
+def test_make_alone_prints_every_command() -> None:
+    printed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in (*make_targets(), "up", "bench"):
+        assert f"make {target}" in printed
+
+
+@pytest.mark.timeout(240)
+def test_the_demo_prints_the_detected_reply(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        ["replywire", "demo"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "reply.detected" in shown.stdout
+    assert "Tuesday at ten is fine." in shown.stdout
+
+
+@pytest.mark.timeout(300)
+async def test_the_commands_of_a_running_stack_work_one_after_the_other(tmp_path: Path) -> None:
+    [session] = [block for block in SHELL if "replywire connect" in block]
+    stack = await asyncio.create_subprocess_exec(
+        "replywire", "up", "--json", env=environment(tmp_path), cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert stack.stdout is not None
+        async with asyncio.timeout(90):
+            while not (tmp_path / "running.json").exists():
+                assert await stack.stdout.readline(), "`replywire up` ended"
+        typed = _with_ports_of(tmp_path, session)
+        run = await asyncio.create_subprocess_exec(
+            "bash", "-euo", "pipefail", "-c", typed, env=environment(tmp_path), cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        async with asyncio.timeout(150):
+            printed = (await run.communicate())[0].decode()
+        assert run.returncode == 0, printed
+        assert "lunch-1" in printed
+    finally:
+        if stack.returncode is None:
+            stack.terminate()
+        await stack.communicate()
+
+
+def _with_ports_of(folder: Path, session: str) -> str:
+    """The wished ports may be taken where tests run; `up` then says which it took instead."""
+    import json
+
+    ports = json.loads((folder / "ports.json").read_text())
+    return session.replace("localhost:2465", f"localhost:{ports['smtps']}").replace(
+        "localhost:2993", f"localhost:{ports['imap']}"
+    )
+
+
+def test_the_python_shown_is_the_clients_own() -> None:
+    """It needs an account of a running installation; here its names and types are checked strictly."""
+    [shown] = PYTHON
+    program = re.sub(r"^async with", "async def main() -> None:\n  async with", shown, flags=re.MULTILINE)
+    head, _, body = program.partition("async def main() -> None:\n")
+    body = "\n".join("    " + line for line in body.splitlines())
+    source = head + "async def main() -> None:\n" + body.replace("password=...", 'password=""') + "\n"
+    compile(source, "README.md", "exec")
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--allow-untyped-calls", "-c", source.replace(
+            "reply.sender.email", "reply.sender and reply.sender.email")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README))))
+def test_every_link_leads_somewhere(link: str) -> None:
+    assert (ROOT / link).exists(), link
+
+
+def test_what_the_readme_needs_is_installed_by_make() -> None:
+    assert shutil.which("replywire", path=environment(ROOT)["PATH"]), "the command line is not installed"
