@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,12 +66,12 @@ class Noted:
     """A checkpoint that remembers the phases, and can do something at one of them."""
 
     phases: list[Phase] = field(default_factory=list)
-    at: dict[Phase, Callable[[], None]] = field(default_factory=dict)
+    at: dict[Phase, Callable[[], Awaitable[None] | None]] = field(default_factory=dict)
 
     async def __call__(self, phase: Phase, handle: str | None = None) -> None:
         self.phases.append(phase)
-        if phase in self.at:
-            self.at[phase]()
+        if phase in self.at and (doing := self.at[phase]()) is not None:
+            await doing
 
     @property
     def committed(self) -> bool:

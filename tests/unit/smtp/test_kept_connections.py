@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.providers.errors import OutcomeUnknown, Transient
+from services.providers.errors import OutcomeUnknown, Permanent, Transient
+from services.providers.types import Phase
 from tests.servers.scripted_smtp import DROP, At, Do, ScriptedSmtp, running, say
 from tests.unit.smtp.accounts import PATIENT, Noted, credentials, numbered, sender
 
@@ -54,6 +55,23 @@ async def test_a_left_over_reply_is_never_taken_for_an_answer(leftover: bytes, w
     server.on(At.DOT, say("554 5.7.1 spam"))
     with pytest.raises(Exception, match="refused_content"):
         await send.submit(numbered(2), credentials(server.port), Noted())
+    assert server.connections == 2
+    assert server.message_ids == ["<1@example.com>"]
+    await send.close()
+
+
+async def test_a_left_over_reply_while_the_checkpoint_is_written_is_noticed_too(server: ScriptedSmtp) -> None:
+    send = sender(server.port)
+    await send.submit(numbered(1), credentials(server.port), Noted())
+
+    async def intrude() -> None:
+        server.say_unasked(b"250 2.0.0 Ok\r\n")
+        await settled(server)
+
+    noted = Noted(at={Phase.CONNECTED: intrude})
+    server.on(At.RCPT, say("550 5.1.1 no such user"))
+    with pytest.raises(Permanent):
+        await send.submit(numbered(2), credentials(server.port), noted)
     assert server.connections == 2
     assert server.message_ids == ["<1@example.com>"]
     await send.close()

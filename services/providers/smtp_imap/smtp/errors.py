@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from datetime import timedelta
 
@@ -16,8 +15,8 @@ class Garbled(aiosmtplib.SMTPException):
     """What came is no reply (a line without a code, a code that SMTP has not, one without an end)."""
 
 
-CAUGHT = (aiosmtplib.SMTPException, OSError, TimeoutError, asyncio.IncompleteReadError, ValueError)
-"""All that aiosmtplib and the socket raise; `ValueError` is its refusal of an argument that could inject a command."""
+CAUGHT = (aiosmtplib.SMTPException, OSError, TimeoutError)
+"""All that aiosmtplib and the socket raise. Our own mistakes are not among them."""
 
 
 def mapped(cause: Exception, stage: Stage, host: str) -> ProviderError:
@@ -42,7 +41,7 @@ def mapped(cause: Exception, stage: Stage, host: str) -> ProviderError:
     scope = Scope.HOST if stage in BEFORE_LOGIN else Scope.MAILBOX
     if isinstance(cause, TimeoutError):
         return Transient("timeout", words=f"no answer to {stage} in time", scope=scope)
-    if isinstance(cause, ConnectionError | OSError | asyncio.IncompleteReadError):
+    if isinstance(cause, OSError):
         return Transient("connection_lost", words=f"the connection ended at {stage}", scope=scope)
     return error_of(Reply(-1, str(cause)), stage)
 

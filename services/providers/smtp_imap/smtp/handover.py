@@ -19,6 +19,8 @@ async def hand_over(
     """Raises as `protocols.Send.submit` says, or `WentStale`. Whatever is raised, the connection
     may be used again exactly if it is `at_rest`."""
     await checkpoint(Phase.CONNECTED)
+    if connection.reused and not connection.at_rest:
+        raise WentStale
     try:
         opened = await open_envelope(outgoing, connection, timeouts.reply)
     except CAUGHT as failed:
