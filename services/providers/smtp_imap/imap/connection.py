@@ -46,11 +46,11 @@ class ImapConnection:
         prefix: str = "",
         sends: tuple[bytes, ...] = (),
         bounds: Bounds | None = None,
-        seconds: float = COMMAND_SECONDS,
+        seconds: float | None = None,
     ) -> Exchange:
         """Raises `Refused` for NO and BAD, `Transient` where the connection failed."""
         command = self.begin(name, *args, prefix=prefix, sends=sends, bounds=bounds)
-        return await self.finish(command, seconds)
+        return await self.finish(command, seconds or COMMAND_SECONDS)
 
     def begin(
         self, name: str, *args: str, prefix: str = "", sends: tuple[bytes, ...] = (), bounds: Bounds | None = None
@@ -105,10 +105,13 @@ class ImapConnection:
 
 
 async def open_connection(
-    endpoint: Endpoint, secret: Mapping[str, str], policy: ConnectPolicy, *, timeout: float = OPEN_SECONDS
+    endpoint: Endpoint, secret: Mapping[str, str], policy: ConnectPolicy, *, timeout: float | None = None
 ) -> ImapConnection:
-    """Connect and log in, within `timeout` seconds. Raises `Permanent`, `ReauthRequired` or `Transient`."""
+    """Connect and log in, within `timeout` seconds (OPEN_SECONDS where None is given).
+
+    Raises `Permanent`, `ReauthRequired` or `Transient`."""
     key = secret_of(endpoint, secret, IMAP_PASSWORD)
+    timeout = timeout or OPEN_SECONDS
     started = asyncio.get_running_loop().time()
     protocol = await dial(endpoint, policy, timeout=timeout)
     connection = ImapConnection(protocol)

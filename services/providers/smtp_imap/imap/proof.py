@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.providers.protocols import ConnectPolicy
 from services.providers.smtp_imap import folders
 from services.providers.smtp_imap.imap import errors, mailbox
-from services.providers.smtp_imap.imap.connection import OPEN_SECONDS, open_connection
+from services.providers.smtp_imap.imap.connection import open_connection
 from services.providers.smtp_imap.imap.errors import Refused
 from services.providers.smtp_imap.imap.tokens import Unreadable
 from services.providers.smtp_imap.settings import SmtpImapSettings
@@ -24,7 +24,7 @@ class ImapProof:
 
 
 async def prove_imap(
-    settings: SmtpImapSettings, secret: Mapping[str, str], policy: ConnectPolicy, *, timeout: float = OPEN_SECONDS
+    settings: SmtpImapSettings, secret: Mapping[str, str], policy: ConnectPolicy, *, timeout: float | None = None
 ) -> ImapProof:
     """Log in, list the folders, open INBOX for reading. Raises `ReauthRequired` (`refused_login`), `Permanent` or
     `Transient`; `timeout` in seconds, for the login."""
