@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from services.reply_matching.domain.addresses import normal_address
+from services.reply_matching.domain.reasons import unwrapped
 from services.reply_matching.domain.status_codes import reply_in, status_in
 
 MAX_RECIPIENTS = 100
@@ -105,5 +106,5 @@ def server_words(segment: str) -> str:
                     if not following or (following[:3].isdigit() and following[:3] != reply_in(line)):
                         break
                     words.append(following)
-                return " ".join(words)
+                return unwrapped(" ".join(words))
     return " ".join(line for line in lines if line)[:600]

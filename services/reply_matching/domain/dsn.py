@@ -9,7 +9,7 @@ from services.reply_matching.domain.classification import Action, RecipientRepor
 from services.reply_matching.domain.encoded_words import decode_words
 from services.reply_matching.domain.headers import Headers, parse_block
 from services.reply_matching.domain.mime_reading import Mail
-from services.reply_matching.domain.reasons import hardness_of, one_line, plain, reason_of
+from services.reply_matching.domain.reasons import hardness_of, one_line, plain, reason_of, unwrapped
 from services.reply_matching.domain.stage import corrected, stage_of
 from services.reply_matching.domain.status_codes import reply_in, status_in
 
@@ -65,6 +65,7 @@ def _recipient(block: Headers) -> RecipientReport | None:
     kind, mark, words = diagnostic.partition(";")
     if not mark or " " in kind.strip() or len(kind) > 20:
         words = diagnostic
+    words = unwrapped(words.strip())
     status_words = block.text(b"status")
     given = status_in(status_words)
     action = _action(action_text, given)

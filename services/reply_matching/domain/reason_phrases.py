@@ -58,6 +58,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"dangerous (?:content|attachment|file)",
         r"harmful",
     )),
+    ("sender_rejected", (r"sender (?:address )?(?:rejected|verif)", r"badmailfrom", r"domain of sender",
+    r"sender domain must")),
     ("authentication", (
         r"\bspf\b", r"\bdkim\b", r"\bdmarc\b", r"sender policy framework", r"sender ?id\b", r"openspf",
         r"unauthenticated (?:mail|"
@@ -81,7 +83,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"(?:ip|server|host|mta|mail server|network|address(?:es)?)\b.{0,60}(?:block|list(?:ed|s)|reject|denied|refus|"
         r"banned|not "
         r"(?:allowed|accept|permit)|poor|bad)", r"client host.{0,80}(?:block|reject|refus|denied)",
-        r"helo (?:command )?reject",
+        r"helo (?:command )?reject", r"invalid helo",
         r"(?:access|connection)s? (?:denied|refused|rejected|not accepted) .{0,30}(?:by|from|for) (?:your|this|ip|"
         r"policy|host)",
         r"bad (?:host|dns|helo|ehlo)", r"dynamic (?:ip|address|pool)", r"(?:consumer|residential|"
@@ -100,7 +102,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"autorizz|toestemming|uprawnie|權限|権限)",
     )),
     ("unknown_user", (
-        r"recipient address rejected: access denied", r"recipient address rejected\.?$", r"no longer on server",
+        r"recipient address(?:es)? rejected ?: access denied", r"mailbox unavailable or access",
+        r"address is not handled here", r"recipient address rejected\.?$", r"no longer on server",
     )),
     ("unreachable", (r"host not found,? try again", r"name service error.{0,80}try again")),
     ("sender_rejected", (
@@ -112,7 +115,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"(?:mail ?from|return.path|envelope.from|from address|originator|from header).{0,60}(?:reject|not (?:exist|"
         r"valid|found|"
         r"allowed|accept|permit|resolv)|invalid|unknown|denied|mismatch|does(?:n't| not)|must|bad)",
-        r"domain of sender", r"(?:access denied|bad outbound sender)", r"not (?:allowed|permitted|"
+        r"domain of sender", r"bad outbound sender", r"not (?:allowed|permitted|"
         r"authori[sz]ed) to send (?:as|from|"
         r"with)", r"sender was rejected", r"your (?:e-?mail )?address.{0,30} (?:reject|not|denied|block)",
         r"need fully.qualified",
@@ -228,7 +231,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"only accept", r"members? only", r"blocked",
     )),
     ("try_later", (
-        r"try (?:again|it)? ?(?:later|again)", r"temporar(?:y|ily)", r"deferred", r"come back later", r"busy",
+        r"try (?:again|it)? ?(?:later|again)", r"temporar(?:y|ily)", r"deferred", r"come back later",
+        r"not accepting network", r"busy",
         r"service (?:not|"
         r"(?:is )?(?:temporarily )?un)available", r"later",
     )),

@@ -94,6 +94,15 @@ def hardness_of(reason: str, status: str = "", reply: str = "", words: str = "")
 _FOR_NOW = re.compile(r"try again|temporar|aborted after|expired|for \d{1,3} (?:hours|days)|time(?:d )?-?out")
 
 
+_WRAPPED = re.compile(r"^[245]\.\d{1,3}\.\d{1,3} - [A-Za-z ]{3,40} (?=[45]\d\d[- ])")
+
+
+def unwrapped(words: str) -> str:
+    """The remote server's words out of a gateway's (`5.1.0 - Unknown address error 550-'5.7.1 Access denied'`), whose
+    own summary is often wrong."""
+    return _WRAPPED.sub("", words)
+
+
 _WHITE = re.compile(r"\s+")
 
 

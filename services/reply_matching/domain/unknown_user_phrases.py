@@ -66,4 +66,11 @@ UNKNOWN_USER: tuple[str, ...] = (
     r"hitta(?:de)?s inte", r"findes ikke", r"ukendt", r"blev ikke fundet",
     r"finnes ikke", r"存在しません", r"見つかりません", r"ありません", r"不存在", r"не (?:существует|найден)",
     r"неизвестн",
+    r"^(?:\d{3} )?#?(?:5\.1\.[01] )?address rejected\.?$", r"address not present", r"bad[- ]recipient",
+    r"(?:mailbox|recipient) not (?:present|ok)\b", r"no mail ?box\b", r"account (?:is )?unavailable",
+    r"missing home directory", r"(?:able|trouble) (?:to )?find(?:ing)? (?:this|that|the) (?:user|recipient|address|"
+    r"mailbox)",
+    r"nessun utente", r"impossibile trovare", r"não pôde ser encontrad", r"(?:kan|kon) niet (?:worden )?gevonden",
+    r"nie można znaleźć", r"gick inte att hitta", r"kunne ikke findes", r"nicht auffindbar",
+    r"n'(?:a|ont) pas été trouvé",
 )  # fmt: skip
