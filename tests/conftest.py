@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from tests.servers import mongod as mongod_server
@@ -16,6 +17,10 @@ from tests.servers.choice import RunningServer
 
 if TYPE_CHECKING:
     from tests.servers.stack import RunningStack
+
+# A busy machine is no finding: no example is judged by how long it took.
+hypothesis.settings.register_profile("replywire", deadline=None)
+hypothesis.settings.load_profile("replywire")
 
 
 def _run(server: RunningServer) -> Iterator[RunningServer]:
