@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 Hook = Callable[[], Awaitable[None]]
 
 
+class BusClosed(Exception):
+    """NATS ended the connection in a way that no reconnecting cures: the process ends, for its supervisor to see."""
+
+
 class App:
     """`build(settings)` of a service makes one, registers handlers on it and returns it; `await app.run()`.
 
@@ -106,7 +110,7 @@ class App:
     # -- running -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until SIGTERM, SIGINT or `stop`. Raises `SystemExit` where the bus closed for good."""
+        """Until SIGTERM, SIGINT or `stop`. Raises `BusClosed`, or what a hook of the start raised."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -126,7 +130,7 @@ class App:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
         if self._failure is not None:
-            raise SystemExit(self._failure)
+            raise BusClosed(self._failure)
 
     async def _start(self) -> None:
         await bus.connect(self.broker)
@@ -190,6 +194,6 @@ class App:
 
     async def _bus_closed(self) -> None:
         if not self._stop.is_set():
-            self._failure = "NATS closed the connection for good: check REPLYWIRE_NATS_USER and its rights"
+            self._failure = "NATS closed the connection for good: see what it said before, in this log and the server's"
             self.log.critical(self._failure)
             self._stop.set()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import nats
 import nats.errors
 from faststream.nats import NatsBroker
 from faststream.nats.security import NatsCredentials, NatsSecurity, NatsUserPassword
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from services.runtime import metrics
@@ -19,14 +23,40 @@ from services.runtime.logging import get_logger
 from services.runtime.settings import RuntimeSettings
 
 _log = get_logger(__name__)
+_SAY_AGAIN_AFTER = 60.0
 _FETCH_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 Fetch = Callable[..., Awaitable[list[Any]]]
 
 
+class _Broker(NatsBroker):
+    """FastStream raises out of nats-py's error callback on "authorization violation" and "stale connection", which ends
+    nats-py's own task of reconnecting: after a frozen server the client would stay neither connected nor closed."""
+
+    async def _connect(self) -> Client:
+        ours = {"error_cb": _Complaints().hear, "reconnected_cb": _on_reconnect}
+        connection = await nats.connect(**{**self._connection_kwargs, **ours})
+        self.config.connect(connection)
+        return connection
+
+
+class _Complaints:
+    """What the client library complains of, said once a minute however often it repeats itself."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, float] = {}
+
+    async def hear(self, error: Exception) -> None:
+        now = time.monotonic()
+        if self._said.get(str(error), -math.inf) + _SAY_AGAIN_AFTER < now:
+            self._said = {text: at for text, at in self._said.items() if at + _SAY_AGAIN_AFTER >= now}
+            self._said[str(error)] = now
+            _log.warning("NATS says", error=error)
+
+
 def open_broker(settings: RuntimeSettings, closed: Callable[[], Awaitable[None]]) -> NatsBroker:
     """Not connected yet. `closed` is awaited when the client gives up for good (credentials refused)."""
-    return NatsBroker(
+    return _Broker(
         [url.strip() for url in settings.nats_url.split(",")],
         name=f"replywire-{settings.service}-{settings.instance_id}",
         security=_security(settings),
@@ -40,9 +70,7 @@ def open_broker(settings: RuntimeSettings, closed: Callable[[], Awaitable[None]]
         graceful_timeout=settings.graceful_timeout,
         apply_types=False,
         logger=logging.getLogger("faststream"),
-        error_cb=_on_error,
         disconnected_cb=_on_disconnect,
-        reconnected_cb=_on_reconnect,
         closed_cb=closed,
     )
 
@@ -116,10 +144,6 @@ def _patient(fetch: Fetch, lane: Lane) -> Fetch:
         return messages
 
     return patient
-
-
-async def _on_error(error: Exception) -> None:
-    _log.warning("NATS says", error=error)
 
 
 async def _on_disconnect() -> None:

@@ -14,7 +14,7 @@ from replywire_contracts.streams import CONSUMERS, DEAD_LETTERS, SEND_REQUESTS, 
 from replywire_contracts.v1.rpc import KeyHolder, VerifyKey
 from replywire_contracts.v1.send import SendCancelRequested, SendRequested
 
-from services.runtime.app import App
+from services.runtime.app import App, BusClosed
 from services.runtime.consume import consume
 from services.runtime.provision import consumer_config, provision_bus
 from services.runtime.rpc import serve
@@ -211,3 +211,36 @@ async def test_a_reply_too_large_for_the_bus_is_a_refusal_and_not_silence(
     async with running(app):
         with pytest.raises(Exception, match="too_large"):
             await app.rpc.call(VerifyKey(key_hash="0" * 64))
+
+
+async def test_a_server_frozen_until_its_connection_is_stale_is_found_again(
+    own_nats: RunningServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await provisioned(own_nats)
+    app = App(settings(nats_url=own_nats.url))
+    app.broker._connection_kwargs["ping_interval"] = 1  # stale after three seconds rather than thirty
+    handled = echo(app)
+    async with running(app), asyncio.timeout(60):
+        own_nats.freeze()
+        while app.nc.is_connected:
+            await asyncio.sleep(0.1)
+        own_nats.thaw()
+        await until_ready(app)
+        event = send_requested()
+        await app.publisher.publish(event)
+        assert await handled.get() == event.request_id
+
+
+async def test_a_bus_closed_for_good_ends_the_process_with_its_reason(
+    own_nats: RunningServer, settings: Settings
+) -> None:
+    await provisioned(own_nats)
+    app = App(settings(nats_url=own_nats.url))
+    run = asyncio.create_task(app.run())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while await app.health.problems():
+            await asyncio.sleep(0.05)
+        await app.nc.close()
+        with pytest.raises(BusClosed, match="for good"):
+            await run

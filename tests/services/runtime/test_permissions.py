@@ -196,3 +196,47 @@ def test_every_request_of_the_catalogue_has_its_askers() -> None:
 
 def test_every_event_has_an_owner_that_is_a_user() -> None:
     assert {event.OWNER for event in EVENTS} <= set(USERS)
+
+
+async def test_with_a_wrong_password_a_service_waits_unready_and_says_why(
+    guarded: NatsServer, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = App(settings("send", nats_url=guarded.url, nats_user="send", nats_password="wrong"))
+    run = asyncio.create_task(app.run())
+    async with asyncio.timeout(20):
+        while "Authorization Violation" not in capsys.readouterr().err:
+            await asyncio.sleep(0.05)
+        assert await app.health.problems() == {"service": "starting"}
+        app.stop()
+        await run
+
+
+async def test_a_service_refused_for_a_while_comes_back_when_its_user_does(
+    guarded: NatsServer, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def server_with(password: str) -> NatsServer:
+        passwords = {**guarded.passwords, "send": password}
+        block = render_users(passwords, {ACME: "acme"})
+        return NatsServer(guarded.folder, port=guarded.port, authorization=block, passwords=passwords)
+
+    app, handled = App(settings("send", **account(guarded, "send"))), asyncio.Event()
+
+    @consume(app, REQUESTED, SendRequested)
+    async def on_send_requested(event: SendRequested) -> None:
+        handled.set()
+
+    async with running(app), asyncio.timeout(60):
+        await guarded.stop()
+        refusing = server_with("another")
+        await refusing.start()
+        while "Authorization Violation" not in capsys.readouterr().err:
+            await asyncio.sleep(0.05)
+        assert await app.health.problems()
+        await refusing.stop()
+        await (again := server_with(guarded.passwords["send"])).start()
+        while await app.health.problems():
+            await asyncio.sleep(0.1)
+        async with user(again, PRODUCT, "_INBOX") as product:
+            await Replywire(product).publish(send_requested())
+        await handled.wait()
+    await again.stop()
