@@ -22,6 +22,10 @@ from services.inbox_sync.domain.mailboxes import (
 from services.inbox_sync.domain.stalls import Trouble
 
 
+_OF_ONE_CONNECTION = ("progress", "trouble", "resync", "synced_to")
+"""What a mailbox that was disconnected in between does not keep."""
+
+
 def recorded(account: Account) -> list[dict[str, Any]]:
     """The update that takes in auth's word. A reconnected mailbox starts afresh; a refreshed one goes on."""
     was_there = {"$in": [{"$ifNull": ["$connection", DISCONNECTED]}, [CONNECTED, NEEDS_REAUTH]]}
@@ -41,6 +45,7 @@ def recorded(account: Account) -> list[dict[str, Any]]:
                 "token": {"$ifNull": ["$token", 0]},
                 "starts": {"$ifNull": ["$starts", 0]},
                 "owed": {"$ifNull": ["$owed", []]},
+                **{name: {"$cond": [was_there, f"${name}", "$$REMOVE"]} for name in _OF_ONE_CONNECTION},
             }
         }
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -44,7 +45,7 @@ async def world(nats_url: str, mongodb_url: str, mongodb_database: str) -> Async
         yield made
 
 
-def reading(dovecot: Dovecot) -> dict[str, object]:
+def reading(dovecot: Dovecot) -> dict[str, Any]:
     """Settings of a replica that may read this Dovecot."""
     return {
         "allowed_networks": ("127.0.0.0/8", "::1/128"),
@@ -53,7 +54,7 @@ def reading(dovecot: Dovecot) -> dict[str, object]:
     }
 
 
-def mailbox(dovecot: Dovecot, user: str) -> tuple[dict[str, object], dict[str, str]]:
+def mailbox(dovecot: Dovecot, user: str) -> tuple[dict[str, Any], dict[str, str]]:
     """An account's settings and secret."""
     imap = {"host": dovecot.host, "port": dovecot.imaps_port, "username": user}
     return {"imap": imap, "smtp": {**imap, "port": 465}}, {"imap_password": PASSWORD, "smtp_password": PASSWORD}

@@ -112,9 +112,12 @@ async def test_what_auth_says_is_followed(world: World, dovecot: Dovecot) -> Non
         assert await world.db["cursors"].count_documents({"account_id": user}) == 0
         # An event that was overtaken changes nothing.
         await world.needs_reauth(user, revision=3)
-    row = await world.db["mailboxes"].find_one({"_id": user})
-    assert row is not None
-    assert (row["connection"], row["revision"]) == ("disconnected", 4)
+        row = await world.db["mailboxes"].find_one({"_id": user})
+        assert row is not None
+        assert (row["connection"], row["revision"]) == ("disconnected", 4)
+        # Connected anew it is a new mailbox, with a first sync of its own.
+        await world.connect(user, *mailbox(dovecot, user), revision=5)
+        await world.until(lambda: len([e for e in world.seen(MailboxSynced) if e.complete]) == 2)
 
 
 async def test_the_http_face_tells_how_the_reading_goes_and_reads_again_when_asked(

@@ -234,14 +234,14 @@ class World:
     # -- what the product sees ---------------------------------------------------------------------------------------
 
     async def listen(self, ready: asyncio.Event) -> None:
-        kinds = (InboxMatched, MailboxSynced, MailboxStalled, MailboxGapRepaired)
+        kinds: tuple[type[Event], ...] = (InboxMatched, MailboxSynced, MailboxStalled, MailboxGapRepaired)
         subscriptions = [await self.nc.subscribe(f"{kind.kind()}.*") for kind in kinds]
         await self.nc.flush()
         ready.set()
 
         async def take(subscription: Any, kind: type[Event]) -> None:
             async for message in subscription.messages:
-                event = kind.decode(message.data)
+                event: Event = kind.decode(message.data)
                 if isinstance(event, InboxMatched) and self.matching.holds_at_once:
                     self.matching.held.add((event.account_id, event.ref))
                 async with self._arrived:
