@@ -26,8 +26,8 @@ def read_complaint(mail: Mail) -> Complaint | None:
         return _hotmail(mail)
     fields = parse_block(report.content(64 * 1024).lstrip()) if report is not None else mail.headers
     kind = fields.lower(b"feedback-type").strip()[:64]
-    if kind == "auth-failure":
-        return None  # RFC 6591: a mail system tells another about a forged message; nobody complained
+    if kind in _NO_COMPLAINT:
+        return None
     found = [
         normal_address(value.rpartition(b":")[2])
         for name in (b"original-rcpt-to", b"removal-recipient")
@@ -36,6 +36,10 @@ def read_complaint(mail: Mail) -> Complaint | None:
     if not any(found):
         found = list(_addressee(mail))
     return Complaint(kind or "abuse", _unique(found), (Evidence("rfc5965", kind or "no feedback type"),))
+
+
+_NO_COMPLAINT = frozenset({"auth-failure", "dmarc", "not-spam"})
+"""RFC 6591: a mail system tells another of a forged message; RFC 5965: somebody says that it is *no* spam."""
 
 
 def _hotmail(mail: Mail) -> Complaint | None:

@@ -63,8 +63,11 @@ def automatic_signs(headers: Headers) -> tuple[int, tuple[Evidence, ...]]:
         sign("out_of_office_subject", subject, 2)
     if _ROBOT.match(address_of(headers.raw(b"from")).partition("@")[0]):
         sign("robot_sender", "", 1)
-    if headers.raw(b"content-type")[:200].lower().find(b"disposition-notification") >= 0:
+    content_type = headers.lower(b"content-type")[:200]
+    if "disposition-notification" in content_type:
         sign("read_receipt", "RFC 8098", 4)
+    elif content_type.startswith("multipart/report"):
+        sign("report_type", content_type, 4)
     return weight, tuple(found)
 
 

@@ -19,6 +19,7 @@ from services.reply_matching.domain.judged import Candidates
 from services.reply_matching.domain.keys import marker_key, message_id_keys, subject_key
 from services.reply_matching.domain.mime_reading import Mail, read_mail
 from services.reply_matching.domain.notice import EMBEDDED_TYPES, headers_of_part, read_notice
+from services.reply_matching.domain.quote_phrases import LABEL
 from services.reply_matching.domain.ses_notification import notification_of
 from services.reply_matching.domain.subjects import normal_subject
 
@@ -70,7 +71,7 @@ def embedded_ids(raw: bytes | Mail) -> EmbeddedIds:
     return EmbeddedIds(
         tuple(ids)[:MAX_NAMES],
         tuple(markers)[:MAX_NAMES],
-        subject or mail.headers.text(b"subject"),
+        subject or _mentioned_subject(read_notice(mail).text) or mail.headers.text(b"subject"),
         _recipients(mail, originals),
     )
 
@@ -125,6 +126,15 @@ def _of_notification(notification: dict[str, Any]) -> Headers:
         hosts = ["email", *(region if region and region[0] else [])]
         lines.append("X-Original-Message-ID: " + " ".join(f"<{wire}@{host}.amazonses.com>" for host in hosts))
     return parse_block("\n".join(lines[:200]).encode("utf-8", "replace"))
+
+
+def _mentioned_subject(notice: str) -> str:
+    """`Subject: …` among the words of a report that carries no original."""
+    for line in notice.split("\n")[:100]:
+        label = LABEL.match(line[:200].lower())
+        if label and label.lastgroup == "subject":
+            return line[label.end() :].strip().strip("'")[:998]
+    return ""
 
 
 def _recipients(mail: Mail, originals: list[Headers]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ _DATES = (
         "mdy",
         re.compile(r"(?<![^\W\d_])" + _MONTH + r"\.?\s{1,2}(?:the )?(\d{1,2})(?:st|nd|rd|th)?(?![\d:.]\d)" + _YEAR),
     ),
-    ("num", re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2})|\.?)(?![\d/-])")),
+    ("num", re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2})|\.?)(?![\w/-]|\.\d)")),
 )
 _RETURN = re.compile(
     r"back|return|resum|again|wieder|zurück|rückkehr|retour|reviens|reprend|vuelv|volver|regres|reincorpor|incorpor|"
@@ -74,7 +74,7 @@ def return_date(text: str, received: date) -> date | None:
     return best[1] if best else None
 
 
-_AMERICAN = re.compile(r"\b(?:the|will|and|office|have|please)\b")
+_AMERICAN = re.compile(r"\b(?:the|will|and|office|have|please|back|until|return|returning|away|out)\b")
 
 
 def _rank(words: str, start: int, end: int) -> int:
