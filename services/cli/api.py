@@ -16,9 +16,9 @@ _SECONDS = 120.0
 
 
 class Api:
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, seconds: float = _SECONDS) -> None:
         self._target = target
-        self._http = httpx.Client(headers={"Authorization": f"Bearer {target.api_key}"}, timeout=_SECONDS)
+        self._http = httpx.Client(headers={"Authorization": f"Bearer {target.api_key}"}, timeout=seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +42,7 @@ class Api:
             page = self.get(service, path, cursor=cursor, limit=min(limit, 200), **query)
             yield from page["items"][:limit]
             limit -= len(page["items"])
-            cursor = page["next"]
+            cursor = page.get("next")
             if cursor is None:
                 return
 

@@ -61,12 +61,14 @@ def _look(account_id: str | None, folder: Path) -> Iterator[Finding]:
         yield Finding("an installation to look at", False, str(error), error.remedy)
         yield from _parts_of_a_stack(folder)
         return
-    with Api(target) as api:
-        if account_id is None:
-            for service in _SERVICES:
-                yield _service(api, service, folder)
-            yield asyncio.run(_bus(target))
-        yield from _accounts(api, account_id)
+    with Api(target, seconds=10) as api:
+        services = {service: _service(api, service, folder) for service in _SERVICES}
+        yield from services.values()
+        yield asyncio.run(_bus(target))
+        if services["auth"].well and services["inbox_sync"].well:
+            yield from _accounts(api, account_id)
+        if services["auth"].well and services["send"].well:
+            yield from _sending(api, account_id)
 
 
 def _parts_of_a_stack(folder: Path) -> Iterator[Finding]:
@@ -134,6 +136,28 @@ def _accounts(api: Api, account_id: str | None) -> Iterator[Finding]:
         yield Finding("mailboxes", True, "none is connected yet")
     for account in accounts:
         yield _mailbox(joined(account, reading))
+
+
+def _sending(api: Api, account_id: str | None) -> Iterator[Finding]:
+    """What waits, and what only a person can decide."""
+    try:
+        for box in api.pages("send", "/v1/sending/mailboxes", 1000):
+            waits = box.get("waits_for")
+            if waits and account_id in (None, box["account_id"]):
+                words = " ".join(waits.get(name) or "" for name in ("reason", "code", "words")).strip()
+                what = f"sending from {box['address']}"
+                yield Finding(what, False, f"waits until {box['waits_until']}: {words}", waits.get("remedy") or "")
+        open_questions = list(api.pages("send", "/v1/messages", 200, state="unconfirmed", account_id=account_id))
+    except CannotGoOn as error:
+        yield Finding("sending", False, str(error), error.remedy)
+        return
+    for message in open_questions:
+        yield Finding(
+            f"message {message['request_id']}",
+            False,
+            "it may or may not have been sent, and the provider cannot tell",
+            f"Ask its recipient, then `replywire messages --resolve {message['request_id']} assume_sent` (or resend).",
+        )
 
 
 def _mailbox(account: dict[str, object]) -> Finding:

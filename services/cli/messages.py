@@ -17,16 +17,24 @@ def messages(
     state: Annotated[str | None, typer.Option(help="Of this state alone: queued, sent, failed, unconfirmed, …")] = None,
     account_id: Annotated[str | None, typer.Option("--account", help="Of this mailbox alone.")] = None,
     cancel: Annotated[str | None, typer.Option(help="Cancel the message of this request_id.")] = None,
+    resolve: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="ID DECISION", help="Decide about an unconfirmed one: resend, assume_sent or cancel."),
+    ] = None,
     limit: Limit = 20,
     as_json: AsJson = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """List messages, newest first, or cancel one that has not left yet."""
+    """List messages, newest first; cancel one that has not left, or decide about one that nobody can confirm."""
     out = Output(as_json)
     with Api(find(folder)) as api:
-        if cancel is not None:
-            message = api.post("send", f"/v1/messages/{cancel}/cancel")
-            out.say(f"{escape(cancel)} is {cell(message['state'])}")
+        if cancel is not None or resolve is not None:
+            if resolve is not None:
+                request_id, decision = resolve
+                message = api.post("send", f"/v1/messages/{request_id}/resolve", {"decision": decision})
+            else:
+                message = api.post("send", f"/v1/messages/{cancel}/cancel")
+            out.say(f"{escape(message['request_id'])} is {cell(message['state'])}")
             out.value(message)
             return
         found = list(api.pages("send", "/v1/messages", limit, state=state, account_id=account_id))

@@ -33,7 +33,7 @@ class Output:
     def value(self, value: Any) -> None:
         """The command's result, for scripts; people have been told."""
         if self.as_json:
-            print(json.dumps(value, default=str, ensure_ascii=False))
+            print(json.dumps(value, default=str, ensure_ascii=False), flush=True)
 
     def table(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], nothing: str) -> None:
         """`columns` name the fields of a row: `address`, `failure.words`."""

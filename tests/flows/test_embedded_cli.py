@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from deploy.embedded.sandbox import SandboxMail
@@ -160,12 +161,13 @@ def test_a_stopped_stack_goes_on_where_it_was(up: Up) -> None:
 @pytest.mark.timeout(300)
 def test_doctor_names_a_service_that_is_away(up: Up) -> None:
     # A service that is killed would be started again: a frozen one stays away.
-    pid = int(subprocess.check_output(["pgrep", "-f", "--parent", str(up._process.pid), "services.send"]))  # type: ignore[union-attr]
-    os.kill(pid, signal.SIGSTOP)
+    assert up._process is not None
+    [send] = [child for child in psutil.Process(up._process.pid).children() if "services.send" in child.cmdline()]
+    send.suspend()
     try:
         findings = up.run("doctor", status=1)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        send.resume()
     wrong = [finding for finding in findings if not finding["well"]]
     assert wrong[0]["what"] == "send answers"
     assert wrong[0]["remedy"]
