@@ -113,24 +113,24 @@ def jetstream(broker: NatsBroker) -> JetStreamContext:
 def watch_pulls(broker: NatsBroker, lanes: Mapping[str, Lane]) -> None:
     """Each consumer pulls as much as its lane has room for, and is patient with a server that refuses it."""
     for subscriber in broker.subscribers:
-        pull: Any = getattr(subscriber, "subscription", None)
-        if pull is not None and hasattr(pull, "fetch"):
-            pull.fetch = _patient(pull.fetch, lanes[pull._consumer])
+        pulls: Any = getattr(subscriber, "subscription", None)
+        if pulls is not None and hasattr(pulls, "fetch"):
+            pulls.fetch = patient(pulls.fetch, lanes[pulls._consumer])
 
 
-def _patient(fetch: Fetch, lane: Lane) -> Fetch:
+def patient(fetch: Fetch, lane: Lane) -> Fetch:
     """A pull the server refuses (a consumer deleted, a store wiped) is asked again with growing pauses and counted:
     FastStream would ask again at once, for ever, and say so once at most."""
     consumer = lane.route.consumer.durable
     refused = 0
 
-    async def patient(batch: int, timeout: float) -> list[Any]:
+    async def pull(batch: int, timeout: float) -> list[Any]:
         nonlocal refused
         if batch < lane.concurrency:
             raise nats.errors.TimeoutError  # FastStream would fill its batch up: what is there must not wait for more
         try:
             messages = await fetch(batch=await lane.room(), timeout=timeout)
-        except nats.errors.TimeoutError:
+        except TimeoutError:  # nats-py raises both its own and the plain one
             messages = []
         except nats.errors.Error as error:
             metrics.FETCH_ERRORS.labels(consumer).inc()
@@ -143,7 +143,7 @@ def _patient(fetch: Fetch, lane: Lane) -> Fetch:
         refused = 0
         return messages
 
-    return patient
+    return pull
 
 
 async def _on_disconnect() -> None:
