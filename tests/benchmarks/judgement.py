@@ -17,11 +17,15 @@ from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from typing import TypeVar
 
+from mailparser_reply import EmailReplyParser
+
 from services.reply_matching.domain.classify import classify
 from services.reply_matching.domain.explain import explain
 from services.reply_matching.domain.headers import parse_block
 from services.reply_matching.domain.judge import candidates, judge
 from services.reply_matching.domain.judged import JudgedMessage
+from services.reply_matching.domain.mime_reading import read_mail
+from services.reply_matching.domain.reply_text import bodies_of, new_text
 from tests.benchmarks.table import Row
 from tests.corpora import bounces, ours, transplant
 from tests.unit.judgement.posted import EXPECTED, mail
@@ -32,7 +36,7 @@ HOSTILE = 10_000_000
 
 
 async def run() -> list[Row]:
-    return await asyncio.to_thread(lambda: [*_rightness(), *_speed(), *_hostile()])
+    return await asyncio.to_thread(lambda: [*_rightness(), *_speed(), *_texts(), *_hostile()])
 
 
 def _rightness() -> list[Row]:
@@ -91,6 +95,27 @@ def _speed() -> list[Row]:
         Row("header judgements per second and core", judged, "/s", target="5,000", reached=judged >= 5_000),
         Row("header blocks parsed", parsed, "/s", "email.policy.default", peer, note=f"compat32: {lax:,.0f}/s"),
         Row("full classifications per second and core", classified, "/s", target="300", reached=classified >= 300),
+    ]
+
+
+def _texts() -> list[Row]:
+    """The new words of our own people's mails, against mail-parser-reply on the same texts."""
+    people = [name for name, expected in EXPECTED.items() if expected["class"] == "human"]
+    bodies = [(bodies_of(read_mail(mail(name)))[0] or "", EXPECTED[name]["new"]) for name in people]
+    bodies = [(text, new) for text, new in bodies if text]
+    peer = EmailReplyParser(languages=["en", "de", "fr", "es", "it", "nl", "pl", "sv", "da", "ja"])
+    ours_right = sum(new_text(text).new == new for text, new in bodies)
+    peer_right = sum(peer.read(text).replies[0].body == new for text, new in bodies)
+    texts = [text for text, _ in bodies]
+    return [
+        Row("new words exactly right", ours_right, f"of {len(bodies)}", "mail-parser-reply", peer_right),
+        Row(
+            "texts taken apart per second and core",
+            _per_second(new_text, texts),
+            "/s",
+            "mail-parser-reply",
+            _per_second(peer.read, texts),
+        ),
     ]
 
 

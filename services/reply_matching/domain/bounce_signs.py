@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from services.reply_matching.domain.addresses import address_of
 from services.reply_matching.domain.headers import Headers
 from services.reply_matching.domain.judged import Evidence
 from services.reply_matching.domain.reasons import plain
@@ -123,7 +122,7 @@ def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[in
     weight = 0
     words = plain(notice)
     subject = plain(headers.text(b"subject"))
-    sender = headers.text(b"from").lower()
+    sender = _sender(headers)
     failure = _FAILURE.search(words)
     if failure:
         weight += 2
@@ -179,7 +178,14 @@ def is_delay(subject: str, notice: str) -> bool:
 
 
 def from_person(headers: Headers) -> bool:
-    """Signs of a person's own client: an answer with an own envelope sender."""
-    path = address_of(headers.raw(b"return-path"))
+    """An answer to somebody, from no mail system: whatever it says of failed deliveries, a person says it."""
     answers = b"in-reply-to" in headers or b"references" in headers
-    return answers and b"auto-submitted" not in headers and bool(path) and path == address_of(headers.raw(b"from"))
+    machine = b"auto-submitted" in headers or null_path(headers) or _DAEMON.search(_sender(headers)) is not None
+    return answers and not machine
+
+
+_DAEMON = re.compile(r"mailer[-_.]?daemon|post[-_]?master|mdaemon|microsoftexchange\w{20}")
+
+
+def _sender(headers: Headers) -> str:
+    return headers.text(b"from").lower()

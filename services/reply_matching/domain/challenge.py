@@ -45,5 +45,6 @@ def challenge_signs(headers: Headers, subject: str, text: str) -> tuple[Evidence
     words = plain(f"{subject} {text[:3000]}")
     demand = _WORDS.search(words)
     if demand and _DEED.search(words):
-        return (Evidence("challenge_words", demand.group()[:80]),)
+        sign = "challenge_subject" if _WORDS.search(plain(subject)) else "challenge_words"
+        return (Evidence(sign, demand.group()[:80]),)
     return ()

@@ -90,7 +90,7 @@ def _of_message(mail: Mail, received_at: datetime | None) -> Classification:
     text = new_text_of(mail).new
     weight, signs = automatic_signs(headers)
     challenged = challenge_signs(headers, subject, text)
-    if challenged and (weight or challenged[0].sign == "challenge_field" or b"in-reply-to" not in headers):
+    if challenged and (weight or challenged[0].sign != "challenge_words"):
         return Classification(Class.CHALLENGE, Confidence.PROBABLE, signs + challenged)
     if weight >= AUTOMATIC_ENOUGH:
         away = away_words(f"{subject}\n{text}")

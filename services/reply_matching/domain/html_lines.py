@@ -12,7 +12,7 @@ from html import unescape
 
 from services.reply_matching.domain.lines import Line
 
-MAX_HTML = 1024 * 1024
+MAX_HTML = 512 * 1024
 MAX_LINES = 20_000
 _TOKEN = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]{0,20})([^<>]*)>|<[!?][^<>]*>", re.DOTALL)
 _BLOCKS = frozenset(

@@ -32,6 +32,8 @@ def looks_like_report(headers: Headers) -> bool:
     if not answers and _REPORT_SUBJECT.match(headers.raw(b"subject")[:100]):
         return True
     nobody = null_path(headers)
+    if b"x-original-message-id" in headers and (nobody or b"auto-submitted" in headers):
+        return True
     if nobody and content_type.startswith((b"multipart/mixed", b"message/")):
         return True
     if nobody or b"auto-submitted" in headers or _is_robot(sender):
@@ -63,4 +65,4 @@ def _is_robot(sender: bytes) -> bool:
 
 
 _EXCHANGE = b"microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
-_REPORT_FIELDS = frozenset({b"x-failed-recipients", b"x-hmxmroriginalrecipient", b"x-original-message-id"})
+_REPORT_FIELDS = frozenset({b"x-failed-recipients", b"x-hmxmroriginalrecipient"})
