@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.benchmarks.table import Row, lines
 
-ALL = ("whole_scan", "sending", "latency", "idle_memory", "judging_store")
+ALL = ("whole_scan", "sending", "latency", "idle_memory", "judging_store", "judgement")
 RESULTS = Path(__file__).parents[2] / "build" / "benchmarks.md"
 
 
