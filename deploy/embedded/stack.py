@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Protocol, Self
 
 from deploy.embedded import binaries, environment, ports
 from deploy.embedded.errors import EmbeddedError
@@ -20,7 +20,7 @@ from deploy.embedded.processes import Process
 from deploy.embedded.sandbox import SandboxMail
 from deploy.embedded.service import Service
 from deploy.embedded.settings import SERVICES, StackSettings
-from deploy.embedded.supervision import Part, Supervision
+from deploy.embedded.supervision import Part, Server, Supervision
 from services.runtime.permissions import PROVISION, render_users
 from services.runtime.provision import provision
 
@@ -29,11 +29,30 @@ _STREAM_LIMIT = 2**30  # the server reserves what is declared, and a laptop is n
 _MAIL_PORTS = ("imap", "submission", "smtps")
 
 
+class Database(Server, Protocol):
+    """Where documents are: a mongod of ours, or a test's container."""
+
+    @property
+    def url(self) -> str: ...
+
+    async def restart(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def freeze(self) -> None: ...
+
+    def thaw(self) -> None: ...
+
+
+class Bus(Database, Protocol):
+    def url_for(self, name: str) -> str: ...
+
+
 class Stack:
     """`async with Stack(settings) as stack:` - or `start` and `stop`. One folder holds one stack."""
 
-    nats: NatsServer | None = None
-    mongod: Mongod | None = None
+    nats: Bus | None = None
+    mongod: Database | None = None
     sandbox: SandboxMail | None = None
 
     def __init__(self, settings: StackSettings) -> None:
@@ -156,22 +175,10 @@ class Stack:
         chosen = await ports.choose(names, ports.remembered(file), settings.ports)
         ports.remember(file, chosen)
         if settings.nats_url is None:
-            binaries.nats_server()
-            self.nats = NatsServer(
-                self.folder / "nats",
-                port=chosen["nats"],
-                authorization=render_users(self.secrets.nats),
-                passwords=self.secrets.nats,
-            )
+            self.nats = self.make_nats(chosen["nats"])
             self._supervision.add("nats", self.nats)
         if settings.mongodb_url is None:
-            binaries.mongod()
-            self.mongod = Mongod(
-                self.folder / "mongodb",
-                port=chosen["mongod"],
-                uncompressed=settings.searchable_files,
-                fault_commands=settings.fault_commands,
-            )
+            self.mongod = self.make_mongod(chosen["mongod"])
             self._supervision.add("mongod", self.mongod)
         if settings.sandbox:
             mail_ports = {name: chosen[name] for name in _MAIL_PORTS}
@@ -186,6 +193,22 @@ class Stack:
         """One replica again, after its end, with its `env` as it is now; supervised as at first."""
         await self._supervision.stop(name)
         await self._up(name)
+
+    def make_nats(self, port: int) -> Bus:
+        """Raises `NotOnThisPlatform`."""
+        binaries.nats_server()
+        passwords = self.secrets.nats
+        return NatsServer(self.folder / "nats", port=port, authorization=render_users(passwords), passwords=passwords)
+
+    def make_mongod(self, port: int) -> Database:
+        """Raises `NotOnThisPlatform`."""
+        binaries.mongod()
+        return Mongod(
+            self.folder / "mongodb",
+            port=port,
+            uncompressed=self.settings.searchable_files,
+            fault_commands=self.settings.fault_commands,
+        )
 
     def env_of(self, service: str) -> dict[str, str]:
         return environment.of_service(

@@ -34,7 +34,7 @@ def find(folder: Path) -> Target:
     if key:
         return _from_environment(key)
     running, secrets = _read(folder / "running.json"), _read(folder / "secrets.json")
-    if running is None or secrets is None:
+    if running is None or secrets is None or not _alive(running["pid"]):
         raise CannotGoOn(
             f"No stack runs in {folder}, and REPLYWIRE_API_KEY names no other installation.",
             remedy="Start one with `replywire up` in another terminal, or set REPLYWIRE_API_KEY and REPLYWIRE_API_URL.",
@@ -64,6 +64,17 @@ def _from_environment(key: str) -> Target:
         os.environ.get("REPLYWIRE_NATS_PASSWORD") or None,
         os.environ.get("REPLYWIRE_TEAM", "*"),
     )
+
+
+def _alive(pid: int) -> bool:
+    """A launcher that was killed leaves its file behind."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _read(file: Path) -> dict[str, Any] | None:

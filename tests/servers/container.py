@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from testcontainers.core.container import DockerContainer
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.processes import Process, free_port
 
 
 class ContainerServer:
-    def __init__(self, image: str, command: str, inside_port: int) -> None:
-        self.port = free_port()
+    def __init__(
+        self,
+        image: str,
+        command: str,
+        inside_port: int,
+        *,
+        port: int | None = None,
+        files: Mapping[Path, str] | None = None,
+    ) -> None:
+        """`files` of this machine are seen, read-only, under those names inside."""
+        self.port = port or free_port()
         self._container = DockerContainer(image).with_command(command).with_bind_ports(inside_port, self.port)
+        for file, inside in (files or {}).items():
+            self._container.with_volume_mapping(str(file), inside, "ro")
         self._started = False
+
+    @property
+    def process(self) -> Process:
+        raise NotImplementedError("a container is no process of ours: its log is `docker logs`")
 
     @property
     def _docker(self) -> Any:

@@ -8,7 +8,7 @@ from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.embedded.mongod import Mongod
-from deploy.embedded.processes import listens
+from deploy.embedded.processes import Process, listens
 from tests.servers.choice import CONTAINERS, RunningServer, chosen
 
 _IMAGE = "mongo:7.0"
@@ -22,17 +22,21 @@ def make(folder: Path, *, uncompressed: bool = False, fault_commands: bool = Fal
 
 
 class ContainerMongo:
-    def __init__(self, *, fault_commands: bool) -> None:
+    def __init__(self, *, fault_commands: bool, port: int | None = None) -> None:
         from tests.servers.container import ContainerServer
 
         faults = " --setParameter enableTestCommands=1" if fault_commands else ""
         command = f"mongod --replSet rs0 --bind_ip_all --networkMessageCompressors snappy,zstd{faults}"
-        self._server = ContainerServer(_IMAGE, command, 27017)
+        self._server = ContainerServer(_IMAGE, command, 27017, port=port)
 
     @property
     def url(self) -> str:
         # Direct: the member's own name, localhost:27017, is only good inside the container.
         return f"mongodb://127.0.0.1:{self._server.port}/?directConnection=true"
+
+    @property
+    def process(self) -> Process:
+        return self._server.process
 
     async def start(self) -> None:
         await self._server.begin(lambda: listens(self._server.port))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import nats
 
 from deploy.embedded.nats_server import NatsServer
+from deploy.embedded.processes import Process
 from tests.servers.choice import CONTAINERS, RunningServer, chosen
 
 _IMAGE = "nats:2.15-alpine"
@@ -21,14 +23,29 @@ def make(folder: Path) -> RunningServer:
 
 
 class ContainerNats:
-    def __init__(self) -> None:
+    def __init__(
+        self, *, port: int | None = None, config: Path | None = None, passwords: Mapping[str, str] | None = None
+    ) -> None:
+        """`config`: a nats.conf of this machine that listens on 4222 and keeps its streams in /data."""
         from tests.servers.container import ContainerServer
 
-        self._server = ContainerServer(_IMAGE, "-js -sd /data", 4222)
+        self._passwords = dict(passwords or {})
+        if config is None:
+            self._server = ContainerServer(_IMAGE, "-js -sd /data", 4222, port=port)
+        else:
+            files = {config: "/etc/nats/test.conf"}
+            self._server = ContainerServer(_IMAGE, "-c /etc/nats/test.conf", 4222, port=port, files=files)
 
     @property
     def url(self) -> str:
         return f"nats://127.0.0.1:{self._server.port}"
+
+    @property
+    def process(self) -> Process:
+        return self._server.process
+
+    def url_for(self, name: str) -> str:
+        return f"nats://{name}:{self._passwords[name]}@127.0.0.1:{self._server.port}"
 
     async def start(self) -> None:
         await self._server.begin(self._greets)

@@ -12,10 +12,15 @@ from typing import Any
 import httpx
 from replywire_contracts.nats import Replywire
 
+from deploy.embedded.nats_config import render
 from deploy.embedded.sandbox import SandboxMail
 from deploy.embedded.service import Service
 from deploy.embedded.settings import StackSettings
 from deploy.embedded.stack import Stack
+from services.runtime.permissions import render_users
+from tests.servers.choice import CONTAINERS, chosen
+from tests.servers.mongod import ContainerMongo
+from tests.servers.nats_server import ContainerNats
 
 TEAM = "acme"
 _DEBUGGABLE = StackSettings(team=TEAM, ports={}, watch=False, log_level="DEBUG")
@@ -113,10 +118,30 @@ class RunningStack:
         return account_id
 
 
+class _ContainerStack(Stack):
+    """The same services, with NATS and MongoDB in containers. Their files cannot be searched from here."""
+
+    def make_nats(self, port: int) -> ContainerNats:
+        config = self.folder / "nats.conf"
+        authorization = render_users(self.secrets.nats)
+        config.write_text(render(port=4222, host="0.0.0.0", store=Path("/data"), authorization=authorization))
+        return ContainerNats(port=port, config=config, passwords=self.secrets.nats)
+
+    def make_mongod(self, port: int) -> ContainerMongo:
+        return ContainerMongo(port=port, fault_commands=self.settings.fault_commands)
+
+    async def stop(self) -> None:
+        await super().stop()
+        for server in (self.nats, self.mongod):
+            if isinstance(server, ContainerNats | ContainerMongo):
+                server.remove()
+
+
 def make(folder: Path, settings: StackSettings = _DEBUGGABLE, **changes: Any) -> RunningStack:
     """One that is not started yet. `changes` are fields of `StackSettings`: `replicas={"send": 2}`,
     `env={"send": {"REPLYWIRE_FAILPOINTS": "send.after_claim=kill"}}`, `searchable_files=True`, `sandbox_users={}`."""
-    return RunningStack(Stack(replace(settings, folder=folder, **changes)))
+    kind = _ContainerStack if chosen() == CONTAINERS else Stack
+    return RunningStack(kind(replace(settings, folder=folder, **changes)))
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,136 @@
+"""The command line's own decisions: which installation, which security, what scripts read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.__main__ import app
+from services.cli.connect import endpoint
+from services.cli.errors import UNUSABLE, CannotGoOn
+from services.cli.output import Output
+from services.cli.target import find
+
+BOUNCE = b"""From: MAILER-DAEMON@mx.example.net\r
+To: alice@example.com\r
+Subject: Undelivered Mail Returned to Sender\r
+Auto-Submitted: auto-replied\r
+Content-Type: multipart/report; report-type=delivery-status; boundary=b\r
+\r
+--b\r
+Content-Type: text/plain\r
+\r
+No such user.\r
+--b\r
+Content-Type: message/delivery-status\r
+\r
+Reporting-MTA: dns; mx.example.net\r
+\r
+Final-Recipient: rfc822; bob@example.org\r
+Action: failed\r
+Status: 5.1.1\r
+Diagnostic-Code: smtp; 550 5.1.1 no such user\r
+--b--\r
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_installation_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("REPLYWIRE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(
+    ("server", "port", "expected"),
+    [
+        ("mail.example.com", 465, ("mail.example.com", 465, "tls")),
+        ("mail.example.com:587", 465, ("mail.example.com", 587, "starttls")),
+        ("mail.example.com:25", 465, ("mail.example.com", 25, "starttls")),
+        ("mail.example.com", 993, ("mail.example.com", 993, "tls")),
+        ("mail.example.com:143", 993, ("mail.example.com", 143, "starttls")),
+        ("[2001:db8::1]:465", 465, ("2001:db8::1", 465, "tls")),
+    ],
+)
+def test_the_port_tells_the_security(server: str, port: int, expected: tuple[str, int, str]) -> None:
+    found = endpoint(server, port, None, "alice")
+    assert (found["host"], found["port"], found["security"]) == expected
+    assert endpoint(server, port, "plain", "alice")["security"] == "plain"
+
+
+def test_no_installation_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CannotGoOn) as refused:
+        find(tmp_path)
+    assert refused.value.status == UNUSABLE
+    assert "replywire up" in refused.value.remedy
+
+
+def test_a_file_left_by_a_killed_launcher_is_no_running_stack(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    running = {"pid": ended.pid, "team": "demo", "urls": {}, "nats_url": "nats://127.0.0.1:1"}
+    (tmp_path / "running.json").write_text(json.dumps(running))
+    (tmp_path / "secrets.json").write_text(json.dumps({"api_keys": {"demo": "rw_a_b"}}))
+    with pytest.raises(CannotGoOn, match="No stack runs"):
+        find(tmp_path)
+    (tmp_path / "running.json").write_text(json.dumps(running | {"pid": os.getpid()}))
+    assert find(tmp_path).team == "demo"
+
+
+def test_the_environment_names_another_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLYWIRE_API_KEY", "rw_a_b")
+    with pytest.raises(CannotGoOn, match="auth"):
+        find(tmp_path)
+    monkeypatch.setenv("REPLYWIRE_API_URL", "https://mail.example.com")
+    monkeypatch.setenv("REPLYWIRE_SEND_URL", "https://send.example.com")
+    found = find(tmp_path)
+    assert found.urls["auth"] == "https://mail.example.com"
+    assert found.urls["send"] == "https://send.example.com"
+    assert "rw_a_b" not in repr(found)
+
+
+def test_scripts_read_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(as_json=True)
+    out.say("for people")
+    out.table([{"a": 1}], ("a",), "nothing")
+    told = capsys.readouterr()
+    assert json.loads(told.out) == [{"a": 1}]
+    assert "for people" in told.err
+
+
+def test_what_others_wrote_is_not_read_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).table([{"subject": "[red]free[/red] money"}], ("subject",), "nothing")
+    assert "[red]free[/red] money" in capsys.readouterr().out
+
+
+def invoke(*arguments: str) -> tuple[int, Any]:
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    return result.exit_code, json.loads(result.stdout.splitlines()[-1])
+
+
+def test_a_message_in_a_file_is_explained_without_any_server(tmp_path: Path) -> None:
+    file = tmp_path / "bounce.eml"
+    file.write_bytes(BOUNCE)
+    status, told = invoke("explain", str(file))
+    assert status == 0
+    assert told["classification"]["klass"] == "bounce"
+    assert told["classification"]["recipients"][0]["address"] == "bob@example.org"
+    assert told["classification"]["evidence"]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    status, told = invoke("explain", str(tmp_path / "none.eml"))
+    assert status == UNUSABLE
+    assert "none.eml" in told["error"]
+
+
+def test_an_unknown_kind_of_event_is_answered_with_the_known_ones() -> None:
+    status, told = invoke("watch", "everything")
+    assert status == 1
+    assert "replies" in told["remedy"]
