@@ -44,28 +44,30 @@ _CLOCK_SKEW = timedelta(minutes=10)
 def candidates(message: JudgedMessage, window: timedelta = SUBJECT_WINDOW) -> Candidates:
     """Every key this message could be found under, from its headers alone."""
     headers = parse_block(message.block)
-    team = message.team_id
+    raw, team = headers.raw, message.team_id
     found = Candidates(message, headers, report_like=looks_like_report(headers))
-    own = headers.raw(b"message-id")
+    own = raw(b"message-id")
     if own:
         found.own = message_id_keys(team, message_ids(own)[:2] or (normal_id(own),))
-    if b"in-reply-to" in headers:
+    if raw(b"in-reply-to"):
         found.in_reply_to = message_id_keys(team, _ids(headers, b"in-reply-to")[:LOOKUP_IDS])
-    if b"references" in headers:
+    if raw(b"references"):
         found.references = message_id_keys(team, nearest_first(_ids(headers, b"references")))
-    marker = headers.raw(b"x-replywire-id")
+    marker = raw(b"x-replywire-id")
     if marker:
         found.marker = (marker_key(team, marker.decode("utf-8", "replace")),)
     if message.provider_thread_id:
         found.thread = (thread_key(team, message.account_id, message.provider_thread_id),)
-    if b"thread-index" in headers:
-        found.thread_index = thread_index_keys(team, headers.raw(b"thread-index"))
-    subject = headers.raw(b"subject")
-    if b":" in subject or b"=?" in subject or not subject.isascii():
+    thread_index = raw(b"thread-index")
+    if thread_index:
+        found.thread_index = thread_index_keys(team, thread_index)
+    subject = raw(b"subject")
+    if b":" in subject or b"=?" in subject or not subject.isascii():  # else no mark of a reply can stand before it
         about, marked = split_subject(headers.text(b"subject"))
-        sender = address_of(headers.raw(b"from"))
-        if marked and about and sender:
-            found.subject = (subject_key(team, message.account_id, about, sender),)
+        if marked and about:
+            sender = address_of(raw(b"from"))
+            if sender:
+                found.subject = (subject_key(team, message.account_id, about, sender),)
     return found
 
 
