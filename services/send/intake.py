@@ -30,7 +30,6 @@ from services.send.domain.request import (
     references_of,
     request_hash,
     require_earlier,
-    require_inline_sizes,
 )
 from services.send.domain.state import CLOSED, State
 from services.send.domain.stored_request import blank_message, stored_form
@@ -71,12 +70,10 @@ class Intake:
         self._wake = wake
         self._limits = limits
 
-    async def take(self, request: SendRequested, *, over_the_bus: bool = True) -> Taken:
+    async def take(self, request: SendRequested) -> Taken:
         """Returns once the request is stored and its mailbox will be looked at, whatever crashes. Raises `Outage`s."""
         now, content = datetime.now(UTC), request_hash(request)
         try:
-            if over_the_bus:
-                require_inline_sizes(request)
             checked = await self._check(request, now)
         except InvalidField as invalid:
             return await self._store_refused(request, content, invalid, now)

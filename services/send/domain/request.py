@@ -15,7 +15,6 @@ from services.send.domain.addresses import Mailbox, mailbox
 from services.send.domain.draft import Attachment, Draft, Unsubscribe
 from services.send.domain.identity import marker_of, message_id_of
 from services.send.domain.invalid import InvalidField
-from services.send.domain.limits import INLINE_BODY_BYTES
 
 METADATA_BYTES = 16 * 1024
 FARTHEST_SEND_AT = timedelta(days=400)
@@ -68,17 +67,6 @@ def _by_reference(name: str, body: Body) -> bool:
     if (body.text is None) == (body.object_ref is None):
         raise InvalidField(name, "has not exactly one of text and object_ref", "Give one of the two.")
     return body.object_ref is not None
-
-
-def require_inline_sizes(request: SendRequested) -> None:
-    """What came over the bus keeps to its limits; the HTTP face has no such ones."""
-    for position, file in enumerate(request.attachments):
-        if file.content is not None and len(file.content) > INLINE_BODY_BYTES:
-            raise InvalidField(
-                f"attachments[{position}].content",
-                f"holds {len(file.content)} octets, inline at most {INLINE_BODY_BYTES} are taken",
-                "Put it into the object store and give its object_ref.",
-            )
 
 
 def contents_of(request: SendRequested, fetched: Mapping[str, bytes]) -> Contents:
