@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.providers.errors import CursorVoid
+from services.providers.errors import CursorVoid, Permanent
 from services.providers.protocols import ConnectPolicy
 from services.providers.smtp_imap import folders as roles
 from services.providers.smtp_imap.imap import errors, headers, internaldate, mailbox, messages, place
 from services.providers.smtp_imap.imap.connection import ImapConnection, open_connection
-from services.providers.smtp_imap.imap.errors import Refused
 from services.providers.smtp_imap.imap.framing import Response
 from services.providers.smtp_imap.imap.knowledge import Knowledge
 from services.providers.smtp_imap.imap.place import Place
@@ -41,10 +40,10 @@ class SmtpImapSync:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """UIDs to fetch at one go, and up to where the folder is read then. `upto` is None for 'whatever is there'."""
+    """UIDs to fetch at one go, and up to where at least the folder is read then."""
 
     uid_set: str
-    upto: int | None
+    upto: int
     count: int
 
 
@@ -121,21 +120,23 @@ class ImapSession:
         if read_to is None or after.uid + 1 < read_to or not 0 < protocol.arrived <= PAGE:
             return []
         protocol.arrived, protocol.news = 0, False
-        return [_Piece(f"{after.uid + 1}:*", None, 0)]
+        return [_Piece(f"{after.uid + 1}:*", self._knowledge.seen_to(connection, folder_id), 0)]
 
     async def _asked(self, connection: ImapConnection, folder_id: str, after: Place) -> list[_Piece]:
         """What is new by the folder's state. Raises `CursorVoid`."""
-        if connection.folder_id == folder_id:
+        was_open = connection.folder_id == folder_id
+        if was_open:
             connection.protocol.arrived, connection.protocol.news = 0, False
         state = await self._knowledge.ask(connection, folder_id)
         after.require_valid(state)
         last = state.uidnext - 1
+        seen = self._knowledge.seen_to(connection, folder_id) if was_open else last
         if last - after.uid <= PAGE:
-            return [_Piece(f"{after.uid + 1}:{last}" if last > after.uid else "", last, 0)]
+            return [_Piece(f"{after.uid + 1}:{last}" if last > after.uid else "", seen, 0)]
         after.require_valid(await self._knowledge.open(connection, folder_id))
         # UIDs are sparse: asking for windows of them could go on for ever without a message.
         found = await mailbox.search(connection, "UID", f"{after.uid + 1}:{last}")
-        return _pieces(found.clipped(after.uid + 1, last), last, exact=False)
+        return _pieces(found.clipped(after.uid + 1, last), seen, exact=False)
 
     async def _pages(
         self,
@@ -160,8 +161,7 @@ class ImapSession:
                 for uid in sorted(found)
                 if uid > after.uid and (since is None or found[uid].received_at >= since)
             )
-            upto = max(found, default=upto) if piece.upto is None else piece.upto
-            upto = max(upto, after.uid)
+            upto = max(upto, piece.upto, max(found, default=0))
             remaining -= piece.count
             more = at < len(pieces)
             if not more:
@@ -196,20 +196,18 @@ class ImapSession:
         try:
             at = place.read(ref.key)
             state = await self._knowledge.open(connection, ref.folder_id)
-        except (CursorVoid, Refused):
+        except (CursorVoid, Permanent):
             return None
         return at.uid if state.uidvalidity == at.uidvalidity else None
 
 
-def _pieces(found: Spans, last: int, *, exact: bool) -> list[_Piece]:
-    """`exact` where other messages lie between those found; else a range says the same in fewer octets."""
-    pages = list(found.pages(PAGE))
+def _pieces(found: Spans, upto: int, *, exact: bool) -> list[_Piece]:
+    """`exact` where other messages lie between those found; else a range says the same in fewer octets. `upto`: where
+    the folder is read to at least, once all were fetched."""
     pieces = [
-        _Piece(
-            str(page) if exact else f"{page.spans[0][0]}:{page.spans[-1][1]}",
-            page.spans[-1][1] if at < len(pages) else last,
-            page.count,
-        )
-        for at, page in enumerate(pages, start=1)
+        _Piece(str(page) if exact else f"{page.spans[0][0]}:{page.spans[-1][1]}", page.spans[-1][1], page.count)
+        for page in found.pages(PAGE)
     ]
-    return pieces or [_Piece("", last, 0)]
+    if not pieces:
+        return [_Piece("", upto, 0)]
+    return [*pieces[:-1], replace(pieces[-1], upto=max(upto, pieces[-1].upto))]

@@ -13,7 +13,7 @@ from services.providers.errors import CursorVoid, Permanent, ProviderError, Reau
 from services.providers.smtp_imap.imap import connection as connections
 from services.providers.smtp_imap.imap import dial, headers, messages, turns, waiting
 from services.providers.smtp_imap.sync import ImapSession
-from services.providers.types import MessageRef
+from services.providers.types import Folder, FolderRole, MessageRef
 from tests.providers.imap.conftest import INBOX, news, pages, session_with
 from tests.servers.scripted_imap import DONE, DROP, HANG, Do, ScriptedImap, fetched
 
@@ -217,6 +217,17 @@ async def test_the_last_message_named_by_a_star_is_not_news(script: ScriptedImap
         assert (page.headers, page.cursor) == ((), cursor)
 
 
+async def test_a_message_that_is_told_of_but_not_shown_yet_is_not_passed_over(script: ScriptedImap) -> None:
+    async with session_with(script) as session:
+        cursor = await session.start(INBOX)
+        await session.wait([INBOX], 0.05)  # the folder is open now, and the server may show its news later
+        script.uidnext = 2
+        script.on("UID FETCH", DONE, fetched(1, b"Subject: late\r\n\r\n") + DONE)
+        (page,) = await pages(session, cursor)
+        assert (page.headers, page.cursor) == ((), cursor)
+        assert [header.block for header in await news(session, page.cursor)] == [b"Subject: late\r\n\r\n"]
+
+
 @pytest.mark.parametrize(("uidvalidity", "uidnext"), [(8, 10), (7, 4)])
 async def test_uids_given_out_anew_void_the_cursor_and_not_the_session(
     script: ScriptedImap, uidvalidity: int, uidnext: int
@@ -254,6 +265,41 @@ async def test_a_message_that_cannot_be_read_is_not_taken_for_gone(script: Scrip
     script.on("UID FETCH", b"<tag> NO [SERVERBUG] broken\r\n", b"* 1 FETCH (UID 3)\r\n" + DONE)
     async with session_with(script) as session:
         assert isinstance(await refused(session.fetch(REF, 1000)), Transient)
+
+
+@pytest.mark.parametrize("command", ["STATUS", "EXAMINE"])
+async def test_a_folder_that_was_deleted_stops_nobody_from_reading_the_others(
+    script: ScriptedImap, command: str
+) -> None:
+    script.uidnext = 1_000_000
+    script.on(command, b"<tag> NO [NONEXISTENT] no such mailbox\r\n")
+    async with session_with(script) as session:
+        failed = await refused(news(session, "7:0", Folder("Junk", "Junk", FolderRole.JUNK)))
+        assert (type(failed), failed.reason) == (Permanent, "folder_unreadable")
+        assert await session.start(INBOX) == "7:999999"
+
+
+async def test_an_inbox_that_cannot_be_opened_is_the_servers_trouble(script: ScriptedImap) -> None:
+    script.on("STATUS", b"<tag> NO no such mailbox\r\n")
+    async with session_with(script) as session:
+        assert isinstance(await refused(session.start(INBOX)), Transient)
+        assert isinstance(await refused(session.folders()), Transient)
+
+
+async def test_an_idle_tls_connection_holds_no_read_buffer_and_still_wakes(
+    server_tls: ssl.SSLContext, ca_file: str
+) -> None:
+    script = ScriptedImap(tls=server_tls, implicit=True)
+    async with script.running(), session_with(script, "tls", ca_file) as session:
+        for _ in range(2):
+            waiter = asyncio.create_task(session.wait([INBOX], 60))
+            await script.idling.wait()
+            await asyncio.sleep(0.1)  # the continuation has been sent, and shall arrive
+            tls = session._turns._connection.protocol.transport._ssl_protocol
+            assert len(tls._ssl_buffer) == 0
+            script.exists += 1
+            script.push(b"* %d EXISTS\r\n" % script.exists)
+            assert await waiter
 
 
 async def test_folders_without_esearch_are_paged_all_the_same() -> None:

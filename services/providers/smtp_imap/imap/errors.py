@@ -73,6 +73,20 @@ def refused_command(refusal: Refused) -> Transient:
     )
 
 
+def refused_folder(refusal: Refused, folder_id: str) -> Transient | Permanent:
+    """A folder that cannot be opened or asked for. One that was deleted or closed to us stops nobody from reading the
+    others; INBOX always exists, so that there it is the server's trouble."""
+    later = refusal.result == "BAD" or refusal.code in _LATER_CODES or bool(_LATER_WORDS.search(refusal.words))
+    if later or folder_id.upper() == "INBOX":
+        return refused_command(refusal)
+    return Permanent(
+        "folder_unreadable",
+        words=refusal.words,
+        code=f"IMAP {refusal.result} {refusal.code}".strip(),
+        remedy="The folder was deleted or may not be read: choose another one, or restore it.",
+    )
+
+
 def farewell(text: bytes) -> Transient:
     """The server's BYE. An expired token in mid-session asks for a fresh one, not for the person."""
     words = words_of(text)

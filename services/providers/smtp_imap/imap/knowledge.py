@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from services.providers.smtp_imap.imap import mailbox
+from services.providers.smtp_imap.imap import errors, mailbox
 from services.providers.smtp_imap.imap.connection import ImapConnection
+from services.providers.smtp_imap.imap.errors import Refused
 from services.providers.smtp_imap.imap.mailbox import FolderState
 
 
@@ -11,6 +12,7 @@ class Knowledge:
     def __init__(self) -> None:
         self._states: dict[str, FolderState] = {}
         self._read_to: dict[str, int] = {}
+        self._seen_to = 0
 
     def state(self, folder_id: str) -> FolderState | None:
         return self._states.get(folder_id)
@@ -22,19 +24,33 @@ class Knowledge:
     def was_read(self, folder_id: str, uidnext: int) -> None:
         self._read_to[folder_id] = max(uidnext, self._read_to.get(folder_id, 0))
 
+    def seen_to(self, connection: ImapConnection, folder_id: str) -> int:
+        """The UID up to which the open folder surely shows all there is; 0 for any other.
+
+        STATUS may tell of messages that a folder opened before does not show yet: a cursor must not pass them."""
+        return self._seen_to if connection.folder_id == folder_id else 0
+
     async def open(self, connection: ImapConnection, folder_id: str) -> FolderState:
-        """Make it the open folder, if it is not. Raises `Refused`, `Unreadable`."""
+        """Make it the open folder, if it is not. Raises `Permanent` where it cannot be, `Transient`, `Unreadable`."""
         known = self._states.get(folder_id)
         if connection.folder_id == folder_id and known is not None:
             return known
-        return self._learn(folder_id, await mailbox.examine(connection, folder_id))
+        try:
+            state = self._learn(folder_id, await mailbox.examine(connection, folder_id))
+        except Refused as refusal:
+            raise errors.refused_folder(refusal, folder_id) from refusal
+        self._seen_to = state.uidnext - 1
+        return state
 
     async def ask(self, connection: ImapConnection, folder_id: str) -> FolderState:
-        """Its state by now, whatever folder is open. Raises `Refused`, `Unreadable`."""
-        if connection.folder_id == folder_id:
-            # STATUS is not for the open folder (RFC 3501 6.3.10): Dovecot answers with what this session knows already.
-            await connection.run("NOOP")
-        return self._learn(folder_id, await mailbox.status(connection, folder_id))
+        """Its state by now, whatever folder is open. Raises as `open`."""
+        try:
+            if connection.folder_id == folder_id:
+                # STATUS is not for the open folder (RFC 3501 6.3.10): Dovecot answers with what this session knows.
+                await connection.run("NOOP")
+            return self._learn(folder_id, await mailbox.status(connection, folder_id))
+        except Refused as refusal:
+            raise errors.refused_folder(refusal, folder_id) from refusal
 
     def _learn(self, folder_id: str, state: FolderState) -> FolderState:
         before = self._states.get(folder_id)

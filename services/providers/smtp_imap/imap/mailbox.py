@@ -13,6 +13,7 @@ from services.providers.smtp_imap.imap.tokens import Unreadable
 
 _MIB = 1024 * 1024
 _SEARCH_BOUNDS = Bounds(total=64 * _MIB)  # five million UIDs without ESEARCH
+_LIST_BOUNDS = Bounds(total=64 * _MIB, responses=300_000)  # shared folders of a whole company
 _SEARCH_SECONDS = 180.0  # servers without an index read every message
 _STATE = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT) (\d{1,19})\]", re.IGNORECASE)
 
@@ -66,7 +67,8 @@ async def status(connection: ImapConnection, folder_id: str) -> FolderState:
 async def list_folders(connection: ImapConnection) -> tuple[Listed, ...]:
     """Every folder that can be opened, with its special use (RFC 6154) where the server knows any."""
     wants_uses = {"SPECIAL-USE", "LIST-EXTENDED"} <= connection.capabilities
-    answer = await connection.run("LIST", '""', '"*"', *(["RETURN (SPECIAL-USE)"] if wants_uses else []))
+    returned = ["RETURN (SPECIAL-USE)"] if wants_uses else []
+    answer = await connection.run("LIST", '""', '"*"', *returned, bounds=_LIST_BOUNDS)
     listed = (_listed(line) for line in answer.responses if line[0][:7].upper() == b"* LIST ")
     return tuple(folder for folder in listed if folder is not None)
 

@@ -36,6 +36,16 @@ FRESH, NONAUTH, AUTH, SELECTED, ENDED = (
 )
 
 
+def release_read_buffer(transport: asyncio.BaseTransport) -> None:
+    """Give back the read buffer of an idle TLS connection; asyncio makes it anew at the next octet.
+
+    A third of what an idle account costs. Where another Python names these things otherwise, nothing is saved."""
+    tls: Any = getattr(transport, "_ssl_protocol", None)
+    if tls is not None and getattr(tls, "_ssl_buffer", None):
+        tls._ssl_buffer = bytearray()
+        tls._ssl_buffer_view = memoryview(tls._ssl_buffer)
+
+
 class Exchange(_Command):  # type: ignore[misc]
     """A command and what came in answer: `responses` are the untagged ones, `result` and `text` the tagged one."""
 
@@ -221,6 +231,7 @@ class LinearProtocol(_Machine):  # type: ignore[misc]
         if command is not None and command.name == "IDLE":
             self.accepted = True
             self.stirred.set()
+            self.loop.call_soon(release_read_buffer, self.transport)
         elif command is not None and command.sends:
             self.transport.write(command.sends.pop(0))
         elif command is not None and command.name == "AUTHENTICATE":

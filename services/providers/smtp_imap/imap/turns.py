@@ -62,7 +62,8 @@ class Turns:
 
     @asynccontextmanager
     async def command(self) -> AsyncIterator[ImapConnection]:
-        """The connection, free for commands. What was refused or unreadable and is not handled inside ends it."""
+        """The connection, free for commands. What was refused or unreadable and is not handled inside ends it, as does
+        whatever is `Transient`."""
         release = self.hold()
         try:
             async with self._lock:
@@ -71,6 +72,9 @@ class Turns:
                     yield self._connection
                 except Refused as refusal:
                     raise self.give_up(errors.refused_command(refusal)) from refusal
+                except Transient as lost:
+                    self.give_up(lost)
+                    raise
                 except Unreadable as unreadable:
                     raise self.give_up(errors.misbehaved(str(unreadable))) from unreadable
         finally:
