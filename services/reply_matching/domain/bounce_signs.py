@@ -107,8 +107,10 @@ _MACHINE = frozenset(
         "report_type",
         "precedence",
         "explicit_notice",
+        "returns_the_original",
     }
 )
+_PASSED_ON = ("re:", "fw", "aw:", "wg:", "tr:", "rv:", "sv:", "vs:", "vb:", "i:", "r:", "doorst", "enc:")
 _EXPLICIT = re.compile(
     r"(?:your|a|the|this|an) (?:e-?mail )?(?:message|mail|e-?mail).{0,40}(?:could ?n[o\']t|can ?n[o\']t|was not|"
     r"has not).{0,10}"
@@ -150,8 +152,11 @@ def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[in
         found.append(Evidence("report_type", "delivery-status"))
     if headers.lower(b"precedence").strip() in ("bulk", "junk"):
         found.append(Evidence("precedence", headers.lower(b"precedence").strip()))
-    if b"in-reply-to" not in headers and b"references" not in headers and _EXPLICIT.search(words[:400]):
+    answers = b"in-reply-to" in headers or b"references" in headers
+    if not answers and _EXPLICIT.search(words[:400]):
         found.append(Evidence("explicit_notice"))
+    if not answers and has_original and about and not subject.startswith(_PASSED_ON):
+        found.append(Evidence("returns_the_original"))
     if headers.lower(b"auto-submitted").partition(";")[0].strip() not in ("", "no"):
         weight += 1
         found.append(Evidence("auto_submitted"))

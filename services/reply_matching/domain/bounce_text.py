@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from services.reply_matching.domain.addresses import normal_address
-from services.reply_matching.domain.reasons import unwrapped
+from services.reply_matching.domain.reasons import reason_by_words, unwrapped
 from services.reply_matching.domain.status_codes import reply_in, status_in
 
 MAX_RECIPIENTS = 100
@@ -96,15 +96,33 @@ def _places(lines: list[str], others: frozenset[str], sure: frozenset[str]) -> d
 
 
 def server_words(segment: str) -> str:
-    """The remote server's own words in a segment: the line with its code, with what follows until the thought ends."""
+    """The remote server's own words in a segment: the line with its code and what follows until the thought ends; else
+    what stands after "the response was:"; else the line that gives a reason we know."""
     lines = [line.strip() for line in segment.split("\n")]
-    for test in (lambda line: reply_in(line) or status_in(line), _SAID.search):
-        for index, line in enumerate(lines):
-            if line and test(line):
-                words = [line]
-                for following in lines[index + 1 : index + 8]:
-                    if not following or (following[:3].isdigit() and following[:3] != reply_in(line)):
-                        break
-                    words.append(following)
-                return unwrapped(" ".join(words))
-    return " ".join(line for line in lines if line)[:600]
+    for index, line in enumerate(lines):
+        if line and (reply_in(line) or status_in(line)):
+            return unwrapped(_thought(lines, index))
+    for index, line in enumerate(lines):
+        if _SAID.search(line):
+            following = next((place for place in range(index + 1, min(len(lines), index + 4)) if lines[place]), None)
+            return (
+                _thought(lines, following) if line.endswith(":") and following is not None else _thought(lines, index)
+            )
+    filled = [line for line in lines if line]
+    telling = (line for line in filled[:_TELLING] if reason_by_words(line) not in _TELLS_LITTLE)
+    return next(telling, "") or " ".join(filled)[:600]
+
+
+_TELLING = 20
+_TELLS_LITTLE = frozenset({"", "refused", "expired", "content", "policy", "system_error", "try_later"})
+
+
+def _thought(lines: list[str], index: int) -> str:
+    """A line and those that go on with it: up to an empty one, or to another refusal."""
+    words = [lines[index]]
+    code = reply_in(lines[index])
+    for following in lines[index + 1 : index + 8]:
+        if not following or (following[:3].isdigit() and following[:3] != code):
+            break
+        words.append(following)
+    return " ".join(words)
