@@ -61,7 +61,7 @@ class App:
         self.client, self.db = mongo.connect(settings)
         self.lanes: dict[str, Lane] = {}
         self.endpoints: list[Endpoint] = []
-        self.broker = bus.open_broker(settings, self._bus_closed)
+        self.broker = bus.open_broker(settings, self.lanes, self._bus_closed)
         self.health = Health()
         self.http = create_http(self)
         self.server = HttpServer(self.http, settings.http_host, settings.http_port)
@@ -151,7 +151,6 @@ class App:
         for endpoint in self.endpoints:
             await endpoint.start(self.nc, self.settings.service)
         await self.broker.start()
-        bus.watch_pulls(self.broker, self.lanes)
         for work, name in self._to_run:
             self._tasks.run(work, name)
         self.health.held_back_by = None

@@ -31,12 +31,24 @@ Fetch = Callable[..., Awaitable[list[Any]]]
 
 class _Broker(NatsBroker):
     """FastStream raises out of nats-py's error callback on "authorization violation" and "stale connection", which ends
-    nats-py's own task of reconnecting: after a frozen server the client would stay neither connected nor closed."""
+    nats-py's own task of reconnecting: after a frozen server the client would stay neither connected nor closed.
+
+    It also declares a consumer that is missing, with none of the declared properties: here it only binds."""
+
+    lanes: Mapping[str, Lane]
 
     async def _connect(self) -> Client:
         ours = {"error_cb": _Complaints().hear, "reconnected_cb": _on_reconnect}
         connection = await nats.connect(**{**self._connection_kwargs, **ours})
         self.config.connect(connection)
+        js: Any = self.config.connection_state.stream
+
+        async def bind(subject: str, *, durable: str, stream: str, config: object, **options: Any) -> object:
+            pulls = await js.pull_subscribe_bind(durable=durable, stream=stream, **options)
+            pulls.fetch = patient(pulls.fetch, self.lanes[durable])
+            return pulls
+
+        js.pull_subscribe = bind
         return connection
 
 
@@ -54,9 +66,11 @@ class _Complaints:
             _log.warning("NATS says", error=error)
 
 
-def open_broker(settings: RuntimeSettings, closed: Callable[[], Awaitable[None]]) -> NatsBroker:
+def open_broker(
+    settings: RuntimeSettings, lanes: Mapping[str, Lane], closed: Callable[[], Awaitable[None]]
+) -> NatsBroker:
     """Not connected yet. `closed` is awaited when the client gives up for good (credentials refused)."""
-    return _Broker(
+    broker = _Broker(
         [url.strip() for url in settings.nats_url.split(",")],
         name=f"replywire-{settings.service}-{settings.instance_id}",
         security=_security(settings),
@@ -73,6 +87,8 @@ def open_broker(settings: RuntimeSettings, closed: Callable[[], Awaitable[None]]
         disconnected_cb=_on_disconnect,
         closed_cb=closed,
     )
+    broker.lanes = lanes
+    return broker
 
 
 def _security(settings: RuntimeSettings) -> NatsSecurity | None:
@@ -110,17 +126,10 @@ def jetstream(broker: NatsBroker) -> JetStreamContext:
     return broker.config.broker_config.connection_state.connection.jetstream(timeout=5)
 
 
-def watch_pulls(broker: NatsBroker, lanes: Mapping[str, Lane]) -> None:
-    """Each consumer pulls as much as its lane has room for, and is patient with a server that refuses it."""
-    for subscriber in broker.subscribers:
-        pulls: Any = getattr(subscriber, "subscription", None)
-        if pulls is not None and hasattr(pulls, "fetch"):
-            pulls.fetch = patient(pulls.fetch, lanes[pulls._consumer])
-
-
 def patient(fetch: Fetch, lane: Lane) -> Fetch:
-    """A pull the server refuses (a consumer deleted, a store wiped) is asked again with growing pauses and counted:
-    FastStream would ask again at once, for ever, and say so once at most."""
+    """Each consumer pulls as much as its lane has room for. A pull the server refuses (a consumer deleted, a store
+    wiped) is asked again with growing pauses and counted: FastStream would ask again at once, for ever, and say so once
+    at most."""
     consumer = lane.route.consumer.durable
     refused = 0
 
