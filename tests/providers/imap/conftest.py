@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
 import trustme
 
+from services.providers.errors import ProviderError
 from services.providers.protocols import ConnectPolicy
 from services.providers.smtp_imap.settings import IMAP_PASSWORD
 from services.providers.smtp_imap.sync import ImapSession, SmtpImapSync
@@ -120,3 +121,19 @@ async def pages(session: ImapSession, cursor: str, folder: Folder = INBOX) -> li
 
 async def news(session: ImapSession, cursor: str, folder: Folder = INBOX) -> list[HeaderSet]:
     return [header for page in await pages(session, cursor, folder) for header in page.headers]
+
+
+async def entered(server: ScriptedImap, security: str = "plain", ca_file: str | None = None, **more: object) -> None:
+    async with session_with(server, security, ca_file, **more):
+        pass
+
+
+async def refused(work: Coroutine[object, object, object]) -> ProviderError:
+    async with asyncio.timeout(20):
+        with pytest.raises(ProviderError) as raised:
+            await work
+    return raised.value
+
+
+def subjects(headers: Iterable[HeaderSet]) -> list[str]:
+    return [line for header in headers for line in header.block.decode().split("\r\n") if line.startswith("Subject")]

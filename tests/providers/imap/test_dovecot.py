@@ -1,24 +1,21 @@
+"""A mailbox of a real server read by cursor."""
+
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.providers.errors import CursorVoid, Permanent, ReauthRequired, Transient
-from services.providers.protocols import ConnectPolicy, MailboxSession, Sync
+from services.providers.errors import CursorVoid
+from services.providers.protocols import MailboxSession, Sync
 from services.providers.smtp_imap import CLIENT
 from services.providers.smtp_imap.sync import PAGE, SmtpImapSync
-from services.providers.types import Folder, FolderRole, HeaderSet, MessageRef
-from tests.providers.imap.conftest import INBOX, LOOPBACK, Mailbox, credentials, news, pages
-from tests.servers.dovecot import Dovecot, mail
+from services.providers.types import Folder, FolderRole
+from tests.providers.imap.conftest import INBOX, Mailbox, news, pages, subjects
+from tests.servers.dovecot import mail
 
 JUNK = Folder("Junk", "Junk", FolderRole.JUNK)
-
-
-def subjects(headers: Iterable[HeaderSet]) -> list[str]:
-    return [line for header in headers for line in header.block.decode().split("\r\n") if line.startswith("Subject")]
 
 
 async def test_the_record_makes_a_session_that_conforms(mailbox: Mailbox) -> None:
@@ -27,14 +24,6 @@ async def test_the_record_makes_a_session_that_conforms(mailbox: Mailbox) -> Non
     session: MailboxSession = await made.open(mailbox.credentials())
     assert [folder.role for folder in await session.folders()] == [FolderRole.INBOX, FolderRole.JUNK]
     await session.close()
-
-
-@pytest.mark.parametrize("security", ["tls", "starttls", "plain"])
-async def test_a_mailbox_is_read_however_its_connection_is_protected(mailbox: Mailbox, security: str) -> None:
-    mailbox.deliver(mail(1))
-    session = await mailbox.open(security)
-    uidvalidity = (await session.start(INBOX)).split(":")[0]
-    assert subjects(await news(session, f"{uidvalidity}:0")) == ["Subject: Message 1"]
 
 
 async def test_nothing_older_than_the_start_is_news(mailbox: Mailbox) -> None:
@@ -61,14 +50,6 @@ async def test_headers_come_as_the_server_has_them_with_its_own_date(mailbox: Ma
     (header,) = await news(session, (await session.start(INBOX)).split(":")[0] + ":0")
     assert header.block.startswith(b"Subject: caf\xe9 =?utf-8?q?x?=\r\n folded\r\n")
     assert header.received_at == received
-
-
-async def test_reading_marks_nothing_as_read(mailbox: Mailbox) -> None:
-    mailbox.deliver(mail(1))
-    session = await mailbox.open()
-    (header,) = await news(session, (await session.start(INBOX)).split(":")[0] + ":0")
-    assert await session.fetch(header.ref, 10_000) == mail(1)
-    assert mailbox.dovecot.flags(mailbox.user) in ([], [""])
 
 
 async def test_a_backlog_comes_page_by_page_and_every_cursor_can_be_gone_on_from(mailbox: Mailbox) -> None:
@@ -185,63 +166,6 @@ async def test_a_rescan_finds_what_arrived_since_and_ends_with_a_fresh_cursor(ma
     assert subjects(await news(session, read[-1].cursor)) == ["Subject: Message 9"]
 
 
-async def test_at_most_the_limit_of_a_message_is_fetched(mailbox: Mailbox) -> None:
-    mailbox.deliver(mail(1, body="x" * 300_000))
-    session = await mailbox.open()
-    (header,) = await news(session, (await session.start(INBOX)).split(":")[0] + ":0")
-    assert await session.fetch(header.ref, 1000) == mail(1, body="x" * 300_000)[:1000]
-
-
-async def test_a_large_message_comes_whole(mailbox: Mailbox) -> None:
-    large = mail(1, body="0123456789\r\n" * 400_000)
-    mailbox.deliver(large)
-    session = await mailbox.open()
-    (header,) = await news(session, (await session.start(INBOX)).split(":")[0] + ":0")
-    assert await session.fetch(header.ref, 10_000_000) == large
-
-
-async def test_a_message_that_is_gone_is_none_and_the_session_goes_on(mailbox: Mailbox) -> None:
-    mailbox.deliver(mail(1), mail(2))
-    session = await mailbox.open()
-    first, second = await news(session, (await session.start(INBOX)).split(":")[0] + ":0")
-    mailbox.dovecot.doveadm("expunge", "-u", mailbox.user, "mailbox", "INBOX", "uid", "1")
-    assert await session.fetch(first.ref, 10_000) is None
-    assert await session.fetch_report(first.ref, 10_000) is None
-    assert await session.fetch(second.ref, 10_000) == mail(2)
-
-
-@pytest.mark.parametrize("ref", [MessageRef("INBOX", "1:1"), MessageRef("Gone", "1:1"), MessageRef("INBOX", "?")])
-async def test_a_place_that_no_longer_exists_is_none(mailbox: Mailbox, ref: MessageRef) -> None:
-    session = await mailbox.open()
-    assert await session.fetch(ref, 1000) is None
-
-
-async def test_of_a_report_only_the_machines_parts_and_the_originals_header_come(mailbox: Mailbox) -> None:
-    mailbox.deliver(
-        b"From: mailer-daemon@example.org\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n"
-        b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
-        b"--b\r\nContent-Type: text/plain\r\n\r\nplanted explanation\r\n"
-        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n"
-        b"Final-Recipient: rfc822; bob@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
-        b"--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <ours@example.com>\r\nSubject: hello\r\n\r\n"
-        b"planted body\r\n--b--\r\n"
-    )
-    session = await mailbox.open()
-    (header,) = await news(session, (await session.start(INBOX)).split(":")[0] + ":0")
-    report = await session.fetch_report(header.ref, 100_000)
-    assert report is not None
-    assert b"planted" not in report
-    assert b"Final-Recipient: rfc822; bob@example.org" in report
-    assert b"Message-ID: <ours@example.com>" in report
-
-
-async def test_a_letter_is_no_report(mailbox: Mailbox) -> None:
-    mailbox.deliver(mail(1))
-    session = await mailbox.open()
-    (header,) = await news(session, (await session.start(INBOX)).split(":")[0] + ":0")
-    assert await session.fetch_report(header.ref, 100_000) is None
-
-
 async def test_folders_with_names_beyond_ascii_are_read(mailbox: Mailbox) -> None:
     name = 'Büro/日本語 & "more"'
     mailbox.dovecot.doveadm("mailbox", "create", "-u", mailbox.user, name)
@@ -254,60 +178,3 @@ async def test_folders_with_names_beyond_ascii_are_read(mailbox: Mailbox) -> Non
     assert folder.name == name
     assert (await session.start(folder)).endswith(":0")
     await session.close()
-
-
-async def test_a_wrong_password_asks_for_the_person(mailbox: Mailbox) -> None:
-    with pytest.raises(ReauthRequired) as refused:
-        await SmtpImapSync(mailbox.policy).open(mailbox.credentials(password="wrong"))
-    assert "wrong" not in str(refused.value)
-
-
-async def test_a_password_beyond_ascii_reaches_the_server_whole(mailbox: Mailbox) -> None:
-    with pytest.raises(ReauthRequired):
-        await SmtpImapSync(mailbox.policy).open(mailbox.credentials(password='pä"ss\\wörd'))
-
-
-async def test_a_certificate_of_nobody_known_is_refused(mailbox: Mailbox) -> None:
-    stranger = ConnectPolicy(allowed_networks=LOOPBACK, extra_ports=mailbox.policy.extra_ports)
-    with pytest.raises(Transient) as refused:
-        await SmtpImapSync(stranger).open(mailbox.credentials())
-    assert refused.value.reason == "untrusted_certificate"
-
-
-@pytest.mark.parametrize("security", ["tls", "plain"])
-async def test_a_lost_connection_wakes_the_waiter_at_once(security: str) -> None:
-    own = Dovecot()
-    await own.start()
-    try:
-        mailbox = Mailbox(own, "ann")
-        session = await mailbox.open(security)
-        await session.start(INBOX)
-        waiting = asyncio.create_task(session.wait([INBOX], 60))
-        assert not await session.wait([INBOX], 0.2)
-        own.kill()
-        async with asyncio.timeout(5):
-            with pytest.raises(Transient):
-                await waiting
-        with pytest.raises(Transient):
-            await session.folders()
-    finally:
-        await own.stop()
-        own.remove()
-
-
-async def test_no_mail_is_printed_even_at_debug(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG")
-    mailbox.deliver(mail(1, body="planted in the body"))
-    session = await mailbox.open()
-    (header,) = await news(session, (await session.start(INBOX)).split(":")[0] + ":0")
-    await session.fetch(header.ref, 10_000)
-    assert "planted" not in caplog.text
-    assert "sender1@example.org" not in caplog.text
-    assert mailbox.credentials().secret["imap_password"] not in caplog.text
-
-
-async def test_a_refused_host_is_not_connected_to(mailbox: Mailbox) -> None:
-    with pytest.raises(Permanent):
-        await SmtpImapSync(ConnectPolicy(extra_ports=(mailbox.dovecot.imaps_port,))).open(
-            credentials(mailbox.dovecot.imaps_port, "tls")
-        )
