@@ -17,6 +17,7 @@ from replywire_contracts.v1.send import SendAccepted
 from services.runtime.group_commit import GroupCommit
 from services.runtime.mongo import Database
 from services.runtime.owed import OwedEvents, owe
+from services.runtime.provision import provision_bus
 from services.runtime.publisher import Publisher
 from tests.services.runtime.events import send_accepted
 
@@ -80,7 +81,6 @@ async def test_while_the_bus_is_away_nothing_is_taken_off_and_later_all_is_publi
     assert not await owed.settle(1, events)
     assert await owed.sweep(AT_ONCE) == 0
     assert await owing(db) == 1
-    from services.runtime.provision import provision_bus
 
     await provision_bus(nc, stream_max_bytes=2**20)
     assert await owed.sweep(AT_ONCE) == 1
