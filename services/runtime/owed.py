@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
 from replywire_contracts.catalogue import event_type
 from replywire_contracts.event import Event
 
@@ -46,30 +47,38 @@ class OwedEvents:
         self._group_commit = group_commit
 
     async def settle(self, document_id: Any, owed: Sequence[Document]) -> bool:
-        """Publish them in order and take them off. False where the bus or the database is away: the sweeper's turn."""
+        """Publish them in order and take them off. False where the bus is away: the sweeper's turn."""
         if not owed:
             return True
-        published = []
+        published: list[str] = []
+        away = False
         hit("owed.before_publish")
-        try:
-            for element in owed:
-                await self._publish(element)
-                published.append(element["id"])
-        except Outage as outage:
-            _log.info("owed event left to the sweeper", event_id=owed[len(published)]["id"], error=str(outage))
-        if not published:
-            return False
-        hit("owed.after_publish")
-        await self._take_off(document_id, published)
-        return len(published) == len(owed)
+        for element in owed:
+            try:
+                if await self._publish(element):
+                    published.append(element["id"])
+            except Outage as outage:
+                _log.info("owed event left to the sweeper", event_id=element["id"], error=outage)
+                away = True
+                break
+        if published:
+            hit("owed.after_publish")
+            await self._take_off(document_id, published)
+        return not away
 
-    async def _publish(self, element: Document) -> None:
-        event = event_type(element["kind"]).decode(element["payload"])
+    async def _publish(self, element: Document) -> bool:
+        """False where this version of the code cannot read it: a newer replica wrote it, and will publish it."""
+        try:
+            event = event_type(element["kind"]).decode(element["payload"])
+        except (LookupError, ValidationError) as error:
+            _log.error("owed event not readable, left as it is", event_id=element["id"], error=error)
+            return False
         try:
             await self._publisher.publish(event, trace=element.get("trace", {}))
         except Refused as refused:
             # Kept, it would be tried for ever: its document is the record, and this line the notice.
-            _log.error("owed event refused by the bus", event_id=event.id, kind=event.kind(), error=str(refused))
+            _log.error("owed event refused by the bus", event_id=event.id, event_kind=event.kind(), error=refused)
+        return True
 
     async def _take_off(self, document_id: Any, ids: Sequence[str]) -> None:
         update: Document = {"$pull": {FIELD: {"id": {"$in": list(ids)}}}}

@@ -99,3 +99,14 @@ async def test_the_sweeper_leaves_young_ones_to_their_writer(nc: NatsClient, db:
     await db["drafts"].insert_one({"_id": 1, "owed": [owe(send_accepted())]})
     assert await OwedEvents(db["drafts"], Publisher(nc.jetstream())).sweep() == 0
     assert await stored(nc) == []
+
+
+async def test_an_event_of_a_newer_version_is_left_to_it_and_holds_up_no_other(nc: NatsClient, db: Database) -> None:
+    newer = {**owe(send_accepted("newer")), "kind": "mail.v9.send.teleported"}
+    await db["drafts"].insert_one({"_id": 1, "owed": [newer]})
+    await db["drafts"].insert_one({"_id": 2, "owed": [owe(send_accepted("ours"))]})
+    await OwedEvents(db["drafts"], Publisher(nc.jetstream())).sweep(AT_ONCE)
+    assert [event.request_id for event in await stored(nc)] == ["ours"]
+    document = await db["drafts"].find_one({"_id": 1})
+    assert document is not None
+    assert document["owed"][0]["id"] == newer["id"]
