@@ -59,6 +59,20 @@ def test_a_block_too_long_ends_where_a_field_ends(long: bytes) -> None:
     assert read_headers([response], "INBOX", 7)[3].block == b"From: ann@example.com\r\n"
 
 
+_PIECES = st.sampled_from(
+    [b"* 1 FETCH", b" (", b")", b"UID ", b"7 ", b"INTERNALDATE ", DATE, SECTION, b" {3}", b'""', b"NIL", b" ", b"x" * 9]
+)
+
+
+@given(st.lists(st.lists(st.lists(_PIECES, max_size=9).map(b"".join), min_size=1, max_size=4), max_size=4))
+def test_whatever_a_server_answers_is_read_or_refused(responses: list[list[bytes]]) -> None:
+    try:
+        found = read_headers([[b"* 1 FETCH " + first, *rest] for first, *rest in responses], "INBOX", 7)
+    except Unreadable:
+        return
+    assert all(uid > 0 for uid in found)
+
+
 def test_what_breaks_the_grammar_is_said_so_without_quoting_it() -> None:
     with pytest.raises(Unreadable) as raised:
         read_headers([[b"* 1 FETCH (UID 3 secret ((("]], "INBOX", 7)

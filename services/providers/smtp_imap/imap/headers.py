@@ -73,7 +73,7 @@ def _read_any(response: Response) -> tuple[int, datetime, bytes] | None:
     if len(words) < 4 or words[2].upper() != b"FETCH":
         return None
     read = tokens.read(response)
-    told = tokens.pairs(read[3]) if isinstance(read[3], list) else {}
+    told = tokens.pairs(read[3]) if len(read) > 3 and isinstance(read[3], list) else {}
     uid = tokens.number(told.get(b"UID"))
     bodies = [value for name, value in told.items() if name.startswith(b"BODY[")]
     if not uid or not bodies:
