@@ -10,10 +10,11 @@ looks like a bounce.
 from __future__ import annotations
 
 import email
+import logging
 from dataclasses import dataclass, replace
 from email.errors import MessageError
 
-from flufl.bounce import scan_message
+from flufl.bounce import all_failures
 
 from services.reply_matching.domain.addresses import address_of, addresses_of, normal_address
 from services.reply_matching.domain.bounce_signs import failure_signs, from_person, is_delay
@@ -31,6 +32,7 @@ from services.reply_matching.domain.status_codes import reply_in, status_in
 
 ENOUGH = 4
 _FLUFL_BYTES = 64 * 1024
+logging.getLogger("flufl.bounce").disabled = True  # it logs the errors it raises, and those quote the mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,8 @@ def _original_recipient(original: Headers) -> tuple[str, ...]:
 
 def _second_opinion(mail: Mail) -> tuple[str, ...]:
     try:
-        found = scan_message(email.message_from_bytes(mail.raw[:_FLUFL_BYTES]))
+        temporary, permanent = all_failures(email.message_from_bytes(mail.raw[:_FLUFL_BYTES]))
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ()  # it parses strange mail with code that was not written for it; then it simply has no opinion
-    names = (one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in found)
+    names = (one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in temporary | permanent)
     return tuple(sorted(normal_address(name) for name in names if "@" in name))[:20]

@@ -115,6 +115,13 @@ def test_an_explanation_tells_the_class_the_match_and_all_evidence() -> None:
     assert explain(mail("human-gmail-en")).reply.new.startswith("Hi Alice")
 
 
+def test_what_flufl_stumbles_over_is_neither_raised_nor_logged(caplog: pytest.LogCaptureFixture) -> None:
+    # Without a From field one of its detectors raises IndexError, and logs it.
+    raw = b"Return-Path: <>\nAuto-Submitted: auto-replied\nSubject: Mail delivery failed\n\ncould not be delivered\n"
+    assert classify(raw).klass is Class.BOUNCE
+    assert caplog.records == []
+
+
 SES = (
     b"From: no-reply@sns.example.com\nSubject: AWS Notification Message\nContent-Type: text/plain; charset=UTF-8\n\n"
     b'{"notificationType":"%s","%s":{%s},"mail":{"messageId":"0102-3","sourceArn":"arn:aws:ses:eu-west-1:1:identity/x",'
