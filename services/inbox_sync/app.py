@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -39,6 +40,8 @@ from services.runtime.deliveries import Handler
 from services.runtime.group_commit import GroupCommit
 from services.runtime.leases import Leases
 from services.runtime.owed import OwedEvents
+
+_BULK_AT_ONCE = 6
 
 [ACCOUNTS] = [consumer for consumer in CONSUMERS if consumer.service == "inbox_sync"]
 
@@ -107,6 +110,7 @@ class Parts:
             syncs=sync_of,
             gates=Gates(self.settings.connections_at_once, self.settings.connections_per_second),
             closing=self.closing,
+            bulk=asyncio.Semaphore(_BULK_AT_ONCE),
             now=now,
             draw=random.random,
             rules=self.settings.rules,
@@ -133,7 +137,7 @@ class Parts:
 
     @cached_property
     def accounts(self) -> Accounts:
-        return Accounts(self.mailboxes, self.ledger, self.auth, self.holder.nudge)
+        return Accounts(self.mailboxes, self.ledger, self.auth, _has_inbox, self.holder.nudge)
 
     @cached_property
     def handlers(self) -> AccountHandlers:

@@ -129,8 +129,12 @@ class Mailboxes(Protocol):
         """Nobody reads it any more; it was left in good order."""
         ...
 
-    async def revisions(self, account_ids: Collection[str]) -> Mapping[str, int]:
-        """Of those that are known."""
+    async def try_again(self, account_id: str, revision: int) -> bool:
+        """auth says this revision is connected: False where it was not refused here."""
+        ...
+
+    async def revisions(self, account_ids: Collection[str]) -> Mapping[str, tuple[int, int]]:
+        """Of those that are known: the revision, and the last one that was refused here (0: none was)."""
         ...
 
     async def ask_again(self, team_id: str, account_id: str, resync: Resync) -> bool:

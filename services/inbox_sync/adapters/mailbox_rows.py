@@ -21,7 +21,6 @@ from services.inbox_sync.domain.mailboxes import (
 )
 from services.inbox_sync.domain.stalls import Trouble
 
-
 _OF_ONE_CONNECTION = ("progress", "trouble", "resync", "synced_to")
 """What a mailbox that was disconnected in between does not keep."""
 

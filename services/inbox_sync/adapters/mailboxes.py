@@ -124,9 +124,21 @@ class MongoMailboxes:
             {"_id": fence.account_id, "token": fence.token}, {"$set": {"holder": None, "starts": 0}}
         )
 
-    async def revisions(self, account_ids: Collection[str]) -> Mapping[str, int]:
-        found = self._mailboxes.find({"_id": {"$in": list(account_ids)}}, {"revision": 1})
-        return {row["_id"]: row["revision"] async for row in found}
+    async def try_again(self, account_id: str, revision: int) -> bool:
+        done = await self._mailboxes.update_one(
+            {"_id": account_id, "revision": revision, "connection": CONNECTED, "refused_revision": {"$gte": revision}},
+            {
+                "$unset": {"refused_revision": ""},
+                "$set": {"state": State.WAITING.value},
+                "$currentDate": {"changed": True},
+            },
+        )
+        return bool(done.matched_count)
+
+    async def revisions(self, account_ids: Collection[str]) -> Mapping[str, tuple[int, int]]:
+        wanted = {"revision": 1, "refused_revision": 1}
+        found = self._mailboxes.find({"_id": {"$in": list(account_ids)}}, wanted)
+        return {row["_id"]: (row["revision"], row.get("refused_revision", 0)) async for row in found}
 
     async def ask_again(self, team_id: str, account_id: str, resync: Resync) -> bool:
         asked = await self._mailboxes.update_one(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from replywire_contracts.v1.rpc import AccountView
 
 from services.inbox_sync.domain import words
-from services.inbox_sync.domain.mailboxes import DISCONNECTED, Account
+from services.inbox_sync.domain.mailboxes import CONNECTED, DISCONNECTED, Account
 from services.inbox_sync.ports import Auth, AuthUnavailable, Clock, Ledger, Mailboxes
 from services.runtime.logging import get_logger
 
@@ -18,14 +20,23 @@ _log = get_logger(__name__)
 class Accounts:
     """Takes in auth's word, whichever way it comes."""
 
-    def __init__(self, mailboxes: Mailboxes, ledger: Ledger, auth: Auth, nudge: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        mailboxes: Mailboxes,
+        ledger: Ledger,
+        auth: Auth,
+        reads: Callable[[str], bool],
+        nudge: Callable[[], None],
+    ) -> None:
+        """`reads` says whether a client has an inbox; `nudge` tells the holder that something changed."""
         self._mailboxes = mailboxes
         self._ledger = ledger
         self._auth = auth
+        self._reads = reads
         self._nudge = nudge
 
     async def take_in(self, account: Account) -> None:
-        if not await self._mailboxes.record(account):
+        if not self._reads(account.client) or not await self._mailboxes.record(account):
             return
         self._auth.forget(account.account_id)
         if account.connection == DISCONNECTED:
@@ -39,19 +50,14 @@ class Accounts:
             page = await self._auth.page(after)
             known = await self._mailboxes.revisions([view.account_id for view in page.accounts])
             for view in page.accounts:
-                if known.get(view.account_id, 0) < view.revision:
+                revision, refused = known.get(view.account_id, (0, 0))
+                if revision < view.revision:
                     healed += 1
-                    await self.take_in(
-                        Account(
-                            account_id=view.account_id,
-                            team_id=view.team_id,
-                            client=view.client,
-                            address=view.address,
-                            connection=view.state,
-                            revision=view.revision,
-                            at=now(),
-                        )
-                    )
+                    await self.take_in(_account(view, now()))
+                elif refused >= view.revision and view.state == CONNECTED:
+                    # auth knows of the refusal and thinks otherwise: its word counts.
+                    healed += await self._mailboxes.try_again(view.account_id, view.revision)
+                    self._nudge()
             after = page.next
             if after is None:
                 return healed
@@ -66,3 +72,15 @@ class Accounts:
                 pause = min(pause, _TRY_AGAIN)
                 _log.info("auth did not list the mailboxes", at=words.origin(away))
             await asyncio.sleep(pause)
+
+
+def _account(view: AccountView, at: datetime) -> Account:
+    return Account(
+        account_id=view.account_id,
+        team_id=view.team_id,
+        client=view.client,
+        address=view.address,
+        connection=view.state,
+        revision=view.revision,
+        at=at,
+    )

@@ -23,11 +23,13 @@ from services.inbox_sync.engine.explaining import explained
 from services.inbox_sync.engine.looking import FolderUnreadable, Look
 from services.inbox_sync.engine.reporting import Reporting
 from services.inbox_sync.engine.tools import Tools
-from services.inbox_sync.ports import AccountRefused, LeaseLost, Step
+from services.inbox_sync.ports import AccountRefused, JudgeUnavailable, LeaseLost, Step
 from services.providers.errors import ProviderError, ReauthRequired, Scope, Transient
 from services.providers.protocols import MailboxSession
 from services.providers.types import Folder, FolderRole
 from services.runtime.logging import get_logger
+from services.runtime.mongo import PyMongoError
+from services.runtime.outcomes import Outage
 
 _SUSPICIOUS = 2
 """So many starts that finished no page, or failures in a row with the mailbox open: then messages go one by one."""
@@ -208,7 +210,7 @@ class Reader:
         if was_open and asyncio.get_running_loop().time() - (self._opened_at or 0) > self._tools.rules.settled_after:
             self._failures = 0
         self._failures += 1
-        if was_open:
+        if was_open and not await self._is_innocent(error):
             self._failures_open += 1
         asked = error.retry_after if isinstance(error, Transient) else None
         delay = self._tools.rules.backoff.delay(self._failures, self._tools.draw, asked)
@@ -231,6 +233,12 @@ class Reader:
         except Exception as second:  # noqa: BLE001 - the database is away too: told when it is back
             _log.warning("trouble with a mailbox could not be written down", **self._ids(), at=words.origin(second))
         return delay
+
+    async def _is_innocent(self, error: Exception) -> bool:
+        """Can no message have brought this about? Then none needs to be looked at alone."""
+        if isinstance(error, JudgeUnavailable):
+            return not await self._tools.judge.answers(self._fence.account_id)
+        return isinstance(error, PyMongoError | Outage)
 
     async def _stopped(self, failure: Failure, revision: int) -> Ending:
         await self._tools.mailboxes.reject(self._fence, revision, Trouble(since=self._tools.now(), failure=failure))

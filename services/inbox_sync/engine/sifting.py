@@ -27,6 +27,8 @@ LOOK_INSIDE = "look_inside"
 _REPORT_LIMIT = 65536
 """Of a report's parts: what a judge request holds of one message."""
 _MAX_TRIES = 3
+_BULK = 100
+"""A batch of so many is a backlog, and may wait for its turn."""
 
 _log = get_logger(__name__)
 Matched = tuple[HeaderSet, Verdict]
@@ -81,7 +83,7 @@ class Sieve:
     ) -> tuple[list[Matched], list[HeaderSet]]:
         """The matches, and the reports to look into."""
         packed = list(batches(headers))
-        asked = [self.tools.judge.judge(self.account, self.prefix, batch, inside=inside) for batch in packed]
+        asked = [self._verdicts(batch, inside) for batch in packed]
         answers = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         matched: list[Matched] = []
         reports: list[HeaderSet] = []
@@ -98,6 +100,13 @@ class Sieve:
                 elif verdict.kind == LOOK_INSIDE and not inside:
                     reports.append(header)
         return matched, reports
+
+    async def _verdicts(self, batch: Sequence[HeaderSet], inside: bool) -> Sequence[Verdict]:
+        judge = self.tools.judge.judge
+        if len(batch) < _BULK:
+            return await judge(self.account, self.prefix, batch, inside=inside)
+        async with self.tools.bulk:
+            return await judge(self.account, self.prefix, batch, inside=inside)
 
     async def _inside(self, reports: Sequence[HeaderSet]) -> list[Matched]:
         """Judge reports by their machine-readable parts. Those are in memory for as long as this takes."""

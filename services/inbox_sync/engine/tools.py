@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -46,6 +47,8 @@ class Tools:
     """The face of a client that reads. Raises `LookupError` for one that is not known, or has no inbox."""
     gates: Gates
     closing: Closing
+    bulk: asyncio.Semaphore
+    """Judge requests about backlogs under way: what has just arrived need not queue behind them."""
     now: Clock
     draw: Callable[[], float]
     """0 ≤ x < 1, for jitter."""

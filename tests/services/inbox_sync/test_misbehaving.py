@@ -118,6 +118,31 @@ async def test_a_refused_mailbox_is_tried_again_only_when_reconnected(world: Wor
     assert len(world.auth.rejected) == 1
 
 
+async def test_auth_has_the_last_word_about_a_refused_mailbox(world: World) -> None:
+    user = a_user()
+    async with world.replica(heal_seconds=0.2):
+        account = await connected(world, user)
+        await world.until_watching(user)
+        account.password = "changed"
+        WORLD.misbehave(Step.WAIT, Transient("connection_lost"))
+        account.stir()
+        async with asyncio.timeout(20):
+            while not world.auth.rejected:
+                await asyncio.sleep(0.02)
+        account.password = "secret"  # and auth goes on listing the account as connected
+        WORLD.deliver(account.address, mail(1, lines=(REPLY,)))
+        await world.until(world.matched)
+
+
+async def test_a_client_without_an_inbox_is_none_of_our_business(world: World) -> None:
+    user = a_user()
+    async with world.replica():
+        await world.connect("external", {}, {}, client="external")
+        await connected(world, user)
+        await world.until_watching(user)
+    assert [row["_id"] async for row in world.db["mailboxes"].find({})] == [user]
+
+
 async def test_a_folder_that_will_not_open_stops_no_other(world: World) -> None:
     user = a_user()
     async with world.replica(log_level="DEBUG"):
