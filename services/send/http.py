@@ -115,6 +115,8 @@ def _writing(router: APIRouter, doors: Doors) -> None:
             first = invalid.errors(include_input=False, include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"])
             raise HttpProblem(422, "invalid_request", first["msg"], field=field) from invalid
+        except ValueError as unreadable:
+            raise HttpProblem(422, "invalid_request", "The body is not JSON.") from unreadable
         taken = await doors.intake().take(request)
         if taken is Taken.REUSED:
             detail = "This request_id belongs to another message. Give each e-mail a request_id of its own."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ from services.send.domain.request import (
 from services.send.domain.state import CLOSED, State
 from services.send.domain.stored_request import blank_message, stored_form
 from services.send.ports import Accounts, Bodies, Messages, Pieces
+
+_EARLIER_PAUSES = (0.1, 0.3, 0.6, 1.0)
 
 
 class Taken(StrEnum):
@@ -124,7 +127,13 @@ class Intake:
         """The message a follow-up answers. Its name is known before it is sent, so nobody has to wait for it."""
         if request.reply_to_request_id is None:
             return None, None
-        found = await self._messages.earlier(document_id(request.team_id, request.reply_to_request_id))
+        key = document_id(request.team_id, request.reply_to_request_id)
+        found = await self._messages.earlier(key)
+        for pause in _EARLIER_PAUSES:
+            if found is not None:
+                break
+            await asyncio.sleep(pause)  # published just before, it may be being stored beside this one
+            found = await self._messages.earlier(key)
         require_earlier(request, None if found is None else found[0])
         return found or (None, None)
 

@@ -17,7 +17,7 @@ from services.runtime.outcomes import Outage
 from services.runtime.rpc import RpcRefused
 from services.send.domain import moves
 from services.send.domain.failures import failure
-from services.send.domain.mailbox import NEEDS_REAUTH, Mailbox
+from services.send.domain.mailbox import DISCONNECTED, NEEDS_REAUTH, Mailbox
 from services.send.domain.message import Message
 from services.send.domain.outcome import Pause
 from services.send.domain.rate import Bucket
@@ -58,6 +58,8 @@ class MailboxWorker:
         self._slots = asyncio.Semaphore(self._capabilities.connections_per_account)
         self._window = max(1, self._capabilities.connections_per_account * tools.settings.look_ahead)
         self._pause: Pause | None = None
+        self._out_of_rate: Pause | None = None
+        """Stops the next look, not what was taken from the bucket already."""
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stirred = asyncio.Event()
         self._woken = True
@@ -80,14 +82,15 @@ class MailboxWorker:
     async def run(self) -> None:
         """Until nothing is due for a while, the lease is lost, or the whole mailbox must wait."""
         try:
-            while not (self._stopping or self._pause or self._lease.lost.is_set()):
+            while not (self._stopping or self._pause or self._out_of_rate or self._lease.lost.is_set()):
                 if await self._turn():
                     break
         finally:
             while self._running:
                 await asyncio.wait(list(self._running.values()))
-        if self._pause is not None:
-            await self._tools.mailboxes.pause(self._lease, self._pause.until, self._pause.failure)
+        pause = self._pause or self._out_of_rate
+        if pause is not None:
+            await self._tools.mailboxes.pause(self._lease, pause.until, pause.failure)
 
     # -- one turn ----------------------------------------------------------------------------------------------------
 
@@ -131,8 +134,11 @@ class MailboxWorker:
     async def _look(self) -> list[Message]:
         self._woken = False
         self._looked_at = asyncio.get_running_loop().time()
-        limit = self._window
-        found = await self._tools.messages.due(self._mailbox.account, self._lease.token, _now(), limit)
+        limit, account = self._window, self._mailbox.account
+        if self._mailbox.account_state == DISCONNECTED:  # whatever its time, it ends now
+            found = await self._tools.messages.open_of(account, limit)
+        else:
+            found = await self._tools.messages.due(account, self._lease.token, _now(), limit)
         self._page_was_full = len(found) == limit
         room = self._window - len(self._running)
         return [message for message in found if message.id not in self._running][:room]
@@ -212,7 +218,7 @@ class MailboxWorker:
         taken, bucket = bucket.take(len(messages), now)
         if taken < len(messages):
             words = f"{per_minute} messages a minute"
-            self._pause = Pause(bucket.next_at(now), failure("rate_limited", words, _BY_ITSELF))
+            self._out_of_rate = Pause(bucket.next_at(now), failure("rate_limited", words, _BY_ITSELF))
         if taken and not await self._tools.mailboxes.save_bucket(self._lease, bucket):
             self._stopping = True
             return []

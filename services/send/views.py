@@ -40,7 +40,8 @@ NEW_MESSAGE = {
 
 
 def request_of(octets: bytes, team: str) -> SendRequested:
-    """The fields are the event's, and so are the checks; the team is the caller's. Raises `ValidationError`."""
+    """The fields are the event's, and so are the checks; the team is the caller's. Raises `ValidationError`, or another
+    `ValueError` where it is no JSON."""
     content = from_json(octets)
     if not isinstance(content, dict):
         return SendRequested.model_validate(content)

@@ -27,5 +27,4 @@ class Backoff:
         pause = (
             self.pause(attempts) if retry_after is None else min(max(retry_after, timedelta(0)), LONGEST_RETRY_AFTER)
         )
-        again = now + pause
-        return None if again - trying_since > self.patience else again
+        return None if now - trying_since >= self.patience else now + pause

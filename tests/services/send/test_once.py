@@ -124,7 +124,8 @@ async def test_a_dispatcher_that_lost_its_lease_before_the_commit_sends_nothing(
         async with world.replica(mailbox_lease_seconds=1.0):
             # As if the first one had slept past its lease.
             await world.database["mailboxes"].update_one(
-                {"_id": account}, {"$set": {"owner": "nobody", "until": datetime(1970, 1, 1, tzinfo=UTC)}, "$inc": {"token": 1}}
+                {"_id": account},
+                {"$set": {"owner": "nobody", "until": datetime(1970, 1, 1, tzinfo=UTC)}, "$inc": {"token": 1}},
             )
             await world.heard.wait(SendSent, request_id="r-1")
             stuck.set()

@@ -1,4 +1,4 @@
-"""After silence at the point of no return: look, never repeat blindly, and let a person decide where nobody can tell."""
+"""After silence at the point of no return: look, never repeat blindly; where nobody can tell, a person decides."""
 
 from __future__ import annotations
 
