@@ -94,7 +94,6 @@ class Holder:
     async def run(self) -> None:
         """Until cancelled; then every lease is released at once."""
         try:
-            await self._beat()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_beating())
                 tasks.create_task(self._keep_looking())
@@ -106,7 +105,6 @@ class Holder:
     async def _keep_beating(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._renew_every)
             try:
                 async with asyncio.timeout(max(self._good_until - loop.time(), self._renew_every)):
                     await self._beat()
@@ -114,6 +112,7 @@ class Holder:
                 _log.warning("leases could not be renewed", held=len(self._held), at=words.origin(error))
             if loop.time() >= self._good_until:
                 self._lose(list(self._held))
+            await asyncio.sleep(self._renew_every)
 
     async def _beat(self) -> None:
         began = asyncio.get_running_loop().time()
