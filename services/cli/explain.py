@@ -78,7 +78,8 @@ def _explain_message(message: dict[str, Any], out: Output) -> None:
 def _evidence(evidence: Any, out: Output) -> None:
     for fact in evidence:
         told = fact if isinstance(fact, dict) else _plain(fact)
-        out.say(f"  · {escape(str(told.get('rule', '')))}: {escape(str(told.get('detail', '')))}")
+        rule, seen = told.get("rule") or told.get("sign", ""), told.get("detail") or told.get("seen", "")
+        out.say(f"  · {escape(str(rule))}: {escape(str(seen))}")
 
 
 def _plain(value: Any) -> Any:

@@ -103,7 +103,7 @@ class Holding:
             provider_thread_id=event.provider_thread_id,
             headers=mail.headers,
             verdict=verdict,
-            classification=classify(mail),
+            classification=classify(mail, event.received_at),
         )
         return judged, record
 
