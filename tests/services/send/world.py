@@ -14,11 +14,10 @@ from typing import Any
 import httpx
 import nats
 from nats.aio.client import Client as NatsClient
-from replywire_contracts.event import Event
 from replywire_contracts.nats import Replywire
 from replywire_contracts.v1 import rpc
 from replywire_contracts.v1 import send as sends
-from replywire_contracts.v1.account import AccountConnected, AccountDisconnected
+from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
 from replywire_contracts.v1.send import SendRequested
 from replywire_contracts.v1.values import Address, Body
 
@@ -38,6 +37,7 @@ TEAM, OTHER_TEAM = "acme", "globex"
 ADA, GRACE, LIN = "ada@example.com", "grace@example.org", "lin@example.net"
 SECRET = "secret"
 KEY, OTHER_KEY = "rw_key_of_acme", "rw_key_of_globex"
+_AccountKind = AccountConnected | AccountDisconnected | AccountNeedsReauth
 QUICK: dict[str, Any] = {
     "backoff_seconds": (0.2,),
     "patience_seconds": 60.0,
@@ -154,10 +154,10 @@ class World:
         await self.tell(AccountConnected, account)
         return account
 
-    async def tell(self, kind: type[Event], account: str, **more: Any) -> None:
+    async def tell(self, kind: type[_AccountKind], account: str, **more: Any) -> None:
         """Publish auth's event about the account as it is in the stand-in."""
         view = self.neighbours.accounts[account]
-        event = kind(
+        event = kind(  # the three have the same fields but one
             id=f"{kind.kind()}-{account}-{view.revision}",
             occurred_at=datetime.now(UTC),
             correlation_id=account,
