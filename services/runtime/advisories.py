@@ -37,7 +37,7 @@ class Advisories:
         try:
             while True:
                 try:
-                    messages = await pull.fetch(16, timeout=_FETCH_SECONDS, heartbeat=_FETCH_SECONDS / 6)
+                    messages = await pull.fetch(16, timeout=_FETCH_SECONDS)
                 except (nats.errors.TimeoutError, TimeoutError):
                     continue
                 for message in messages:
