@@ -36,7 +36,14 @@ QUICK = {
         "REPLYWIRE_RETRY_FIRST_SECONDS": "0.2",
         "REPLYWIRE_RETRY_MOST_SECONDS": "2",
     },
-    "send": {},
+    "send": {
+        "REPLYWIRE_MAILBOX_LEASE_SECONDS": "3",
+        "REPLYWIRE_SETTLE_SECONDS": "1",
+        "REPLYWIRE_HEAL_SECONDS": "2",
+        "REPLYWIRE_SWEEP_SECONDS": "1",
+        "REPLYWIRE_COPY_BACKOFF_SECONDS": "[1]",
+        "REPLYWIRE_COPY_HOLD_SECONDS": "5",
+    },
 }
 """Timers short enough for tests; the protocols are the same."""
 
@@ -204,7 +211,9 @@ async def listening(world: World) -> AsyncIterator[None]:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for how in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(how, Exception):
+                    raise how  # it heard no more from then on, so the test proved less than it says
 
 
 async def _hear(events: Any, heard: Heard) -> None:

@@ -23,6 +23,8 @@ class Taken:
     recipients: tuple[str, ...]
     message_id: str
     message: bytes
+    at: float
+    """When its last line was written, in Unix seconds."""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ class SmtpSink:
         for path in sorted(self.mails.iterdir(), key=lambda each: each.stat().st_mtime_ns):
             octets = path.read_bytes()
             if octets.endswith(b"\n\n"):
-                found.append(_taken(octets))
+                found.append(_taken(octets, path.stat().st_mtime))
         return found
 
     def message_ids(self) -> list[str]:
@@ -112,13 +114,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _taken(octets: bytes) -> Taken:
+def _taken(octets: bytes, at: float) -> Taken:
     own, _, message = octets.partition(b"\nReceived: ")
     fields = BytesHeaderParser(policy=compat32).parsebytes(b"Received: " + message)
     lines = own.split(b"\n")
     sender = next(_path(line) for line in lines if line.startswith(b"X-Mail-Args:"))
     recipients = tuple(_path(line) for line in lines if line.startswith(b"X-Rcpt-Args:"))
-    return Taken(sender, recipients, str(fields["Message-ID"]), message)
+    return Taken(sender, recipients, str(fields["Message-ID"]), message, at)
 
 
 def _path(arguments: bytes) -> str:
