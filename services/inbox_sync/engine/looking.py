@@ -14,7 +14,7 @@ from services.inbox_sync.domain.finds import Find
 from services.inbox_sync.domain.mailboxes import Account, Fence
 from services.inbox_sync.domain.places import Place, RunKind
 from services.inbox_sync.engine.ahead import Ahead
-from services.inbox_sync.engine.sifting import Sieve
+from services.inbox_sync.engine.sifting import Judged, Sieve
 from services.inbox_sync.engine.tools import Tools
 from services.inbox_sync.ports import Step
 from services.providers.errors import CursorVoid, Permanent, Scope, Transient
@@ -59,9 +59,11 @@ class Look:
         `JudgeUnavailable`, `FolderUnreadable`; the pages got over until then are saved."""
         looked_at = self.tools.now()
         for _ in range(_MOST_VOIDS):
-            pages = Ahead(self._pages(), self.tools.rules.page_seconds)
+            free = asyncio.Lock()
+            sieve = Sieve(self.tools, self.account, self.session, free, refs.prefix(self.folder.id))
+            pages = Ahead(self._pages(), sieve.judge_page, free, self.tools.rules.page_seconds)
             try:
-                await self._read(pages, looked_at)
+                await self._read(pages, sieve, looked_at)
                 return self.place
             except CursorVoid as void:
                 self.place = places.voided(self.place, words.of_cursor(void.reason), looked_at)
@@ -83,32 +85,36 @@ class Look:
         assert self.place.run is not None, "a place without a cursor is about to be read from some time on"
         return self.session.rescan(self.folder, self.place.run.since)
 
-    async def _read(self, pages: Ahead, looked_at: datetime) -> None:
+    async def _read(self, pages: Ahead[Judged], sieve: Sieve, looked_at: datetime) -> None:
         try:
-            page = await pages.next()
+            arrived = await pages.next()
         except Permanent as refused:
             raise FolderUnreadable from refused
-        sieve = Sieve(self.tools, self.account, self.session, refs.prefix(self.folder.id))
-        while page is not None:
+        while arrived is not None:
+            page, judging = arrived
             if page.headers:
                 hit("inbox_sync.after_fetch")
-            new = 0
-            finds: list[Find] = []
-            if page.headers:
-                sift = sieve.finds_carefully if self.careful else sieve.finds
-                async for find in sift(page.headers, pages):
-                    if any(find.id == known.id for known in finds):
-                        continue
-                    finds.append(find)
-                    if len(finds) >= _MOST_FINDS or sum(f.size for f in finds) > _MOST_OCTETS:
-                        new += await self._commit(finds, None)
-                        finds = []
-            await self._get_over(page, finds, new, looked_at)
             if self.careful:
+                await self._take(page, sieve.finds_carefully(page.headers), looked_at)
                 self.careful = False
                 await self.tools.poison.forgive(self.account.account_id)
+            else:
+                judged = await (sieve.judge(page.headers) if judging is None else judging)
+                await sieve.judge_kin(page.headers, judged)
+                await self._take(page, sieve.finds(judged), looked_at)
             await self.on_page(page)
-            page = await pages.next()
+            arrived = await pages.next()
+
+    async def _take(self, page: Page, found: AsyncIterator[Find], looked_at: datetime) -> None:
+        """Store the finds of one page, in pieces where they are many; the place moves with the last."""
+        finds: dict[str, Find] = {}
+        new = 0
+        async for find in found:
+            finds.setdefault(find.id, find)
+            if len(finds) >= _MOST_FINDS or sum(one.size for one in finds.values()) > _MOST_OCTETS:
+                new += await self._commit(tuple(finds.values()), None)
+                finds.clear()
+        await self._get_over(page, tuple(finds.values()), new, looked_at)
 
     async def _get_over(self, page: Page, finds: Sequence[Find], new_before: int, looked_at: datetime) -> None:
         before = self.place

@@ -4,21 +4,23 @@ is a match. Whatever is not a match is let go of right here."""
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from replywire_contracts.v1.rpc import Verdict
 
 from services.inbox_sync.domain.finds import Find
 from services.inbox_sync.domain.identity import find_id
+from services.inbox_sync.domain.kinship import answering, own_names
 from services.inbox_sync.domain.mailboxes import Account
 from services.inbox_sync.domain.packing import batches
-from services.inbox_sync.engine.ahead import Ahead
+from services.inbox_sync.engine.ahead import PAGES_AT_ONCE
 from services.inbox_sync.engine.tools import Tools
 from services.inbox_sync.ports import JudgeUnavailable
 from services.providers.protocols import MailboxSession
-from services.providers.types import HeaderSet
+from services.providers.types import HeaderSet, Page
 from services.runtime.logging import get_logger
 
 MATCH = "match"
@@ -34,27 +36,46 @@ _log = get_logger(__name__)
 Matched = tuple[HeaderSet, Verdict]
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is not unrelated: the matches, and the reports that must be looked into."""
+
+    matched: list[Matched]
+    reports: list[HeaderSet]
+
+
 @dataclass(slots=True)
 class Sieve:
     tools: Tools
     account: Account
     session: MailboxSession
+    free: asyncio.Lock
+    """Taken by whoever uses the session."""
     prefix: str
+    found: deque[frozenset[bytes]] = field(default_factory=lambda: deque(maxlen=PAGES_AT_ONCE - 1))
+    """The names of what was found in the pages before, as far as the next one may have been judged beside them."""
 
-    async def finds(self, headers: Sequence[HeaderSet], pages: Ahead) -> AsyncIterator[Find]:
-        """The matches among them, fetched one by one. `pages` is what else reads from the session."""
-        matched, reports = await self._judged(headers)
-        if matched or reports:
-            await pages.settled()
-        if reports:
-            matched.extend(await self._inside(reports))
-        for header, verdict in matched:
+    async def judge_kin(self, headers: Sequence[HeaderSet], judged: Judged) -> None:
+        """Add what answers a message that was found in the meantime, in this page or in one judged beside it."""
+        fresh = own_names(header.block for header, _ in judged.matched)
+        names = fresh.union(*self.found)
+        known = {header.ref for header, _ in judged.matched}
+        while kin := answering(headers, names, known):
+            known.update(header.ref for header in kin)
+            more = await self.judge(kin)
+            judged.matched.extend(more.matched)
+            names = own_names(header.block for header, _ in more.matched)
+            fresh |= names
+        self.found.append(fresh)
+
+    async def finds(self, judged: Judged) -> AsyncIterator[Find]:
+        """The matches among what `judge` was given, fetched one by one."""
+        for header, verdict in (*judged.matched, *await self._inside(judged.reports)):
             yield await self._fetched(header, verdict)
 
-    async def finds_carefully(self, headers: Sequence[HeaderSet], pages: Ahead) -> AsyncIterator[Find]:
+    async def finds_carefully(self, headers: Sequence[HeaderSet]) -> AsyncIterator[Find]:
         """The same one message at a time, each counted durably before it is touched: one of them may be what stops the
         reading. After three tries it is set aside, or, where its headers matched, passed on without its body."""
-        await pages.settled()
         poison, account_id = self.tools.poison, self.account.account_id
         for header in headers:
             ref = self.prefix + header.ref.key
@@ -71,22 +92,19 @@ class Sieve:
 
     async def _judged_alone(self, header: HeaderSet, ref: str) -> list[Matched]:
         try:
-            matched, reports = await self._judged((header,))
-            return matched or await self._inside(reports)
+            judged = await self.judge((header,))
+            return judged.matched or await self._inside(judged.reports)
         except JudgeUnavailable:
             if not await self.tools.judge.answers(self.account.account_id):
                 await self.tools.poison.uncount(self.account.account_id, ref)
             raise
 
-    async def _judged(
-        self, headers: Sequence[HeaderSet], inside: bool = False
-    ) -> tuple[list[Matched], list[HeaderSet]]:
-        """The matches, and the reports to look into."""
+    async def judge(self, headers: Sequence[HeaderSet], *, inside: bool = False) -> Judged:
+        """By their headers alone. Uses nothing of the session. Raises `JudgeUnavailable`, `JudgeRefused`."""
         packed = list(batches(headers))
         asked = [self._verdicts(batch, inside) for batch in packed]
         answers = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
-        matched: list[Matched] = []
-        reports: list[HeaderSet] = []
+        judged = Judged([], [])
         for batch, verdicts in zip(packed, answers, strict=True):
             if not verdicts:
                 continue
@@ -96,10 +114,13 @@ class Sieve:
                 if header is None:
                     continue
                 if verdict.kind == MATCH:
-                    matched.append((header, verdict))
+                    judged.matched.append((header, verdict))
                 elif verdict.kind == LOOK_INSIDE and not inside:
-                    reports.append(header)
-        return matched, reports
+                    judged.reports.append(header)
+        return judged
+
+    async def judge_page(self, page: Page) -> Judged:
+        return await self.judge(page.headers)
 
     async def _verdicts(self, batch: Sequence[HeaderSet], inside: bool) -> Sequence[Verdict]:
         judge = self.tools.judge.judge
@@ -112,18 +133,19 @@ class Sieve:
         """Judge reports by their machine-readable parts. Those are in memory for as long as this takes."""
         opened: list[HeaderSet] = []
         for report in reports:
-            parts = await self.session.fetch_report(report.ref, _REPORT_LIMIT)
+            async with self.free, asyncio.timeout(self.tools.rules.page_seconds):
+                parts = await self.session.fetch_report(report.ref, _REPORT_LIMIT)
             if parts is not None:
                 opened.append(replace(report, block=parts))
         if not opened:
             return []
-        matched, _ = await self._judged(opened, inside=True)
+        judged = await self.judge(opened, inside=True)
         outside = {report.ref: report for report in reports}
-        return [(outside[header.ref], verdict) for header, verdict in matched]
+        return [(outside[header.ref], verdict) for header, verdict in judged.matched]
 
     async def _fetched(self, header: HeaderSet, verdict: Verdict) -> Find:
         limit = self.tools.rules.fetch_limit
-        async with asyncio.timeout(self.tools.rules.page_seconds):
+        async with self.free, asyncio.timeout(self.tools.rules.page_seconds):
             raw = await self.session.fetch(header.ref, limit + 1)
         return self._find(header, verdict, raw)
 

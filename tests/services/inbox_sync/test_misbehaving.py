@@ -85,6 +85,20 @@ async def test_a_backlog_is_announced_as_it_is_read_and_each_message_judged_once
     assert (last.complete, last.progress.done, last.progress.remaining) == (True, 1000, 0)
 
 
+async def test_an_answer_that_names_only_an_answer_beside_it_is_found_too(world: World) -> None:
+    user = a_user()
+    world.matching.remembers = True
+    account = WORLD.add_account(f"{user}@example.com")
+    chain = [mail(1, lines=(REPLY,)), *(mail(n, lines=(f"In-Reply-To: <{n - 1}@example.org>",)) for n in range(2, 6))]
+    WORLD.deliver(account.address, *chain, *(mail(n) for n in range(100, 350)))
+    late = mail(6, lines=("In-Reply-To: <5@example.org>",))
+    WORLD.deliver(account.address, late)
+    async with world.replica():
+        await connected(world, user)
+        await world.until_watching(user)
+        await world.until(lambda: len(world.matched()) == 6)
+
+
 async def test_renumbering_under_a_reader_is_repaired(world: World) -> None:
     user = a_user()
     async with world.replica():

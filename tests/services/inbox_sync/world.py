@@ -120,19 +120,25 @@ class ThinJudge:
     judged: Counter[str] = field(default_factory=Counter)
     """How often each Message-ID was judged by its headers."""
     holds_at_once: bool = True
+    remembers: bool = False
+    """True: an answer to an answer is one."""
+    members: set[str] = field(default_factory=lambda: {TRACKED})
     poison: str = "\0"
     """A batch that holds this text brings the judge down."""
 
     async def judge(self, request: Judge) -> Verdicts:
         self.asked.append(request)
         verdicts: list[Verdict] = []
+        members = frozenset(self.members)  # as it was when the batch came, for all of it
         for message in request.messages:
             if self.poison in message.block:
                 raise RuntimeError("poison")
             if not request.inside:
                 self.judged[message_id(message.block)] += 1
-            if TRACKED in message.block:
+            if any(name in message.block for name in members):
                 verdicts.append(Verdict(ref=message.ref, kind="match", request_id="request-1"))
+                if self.remembers:
+                    self.members.add(message_id(message.block))
             elif "multipart/report" in message.block and not request.inside:
                 verdicts.append(Verdict(ref=message.ref, kind="look_inside"))
         return Verdicts(verdicts=tuple(verdicts))

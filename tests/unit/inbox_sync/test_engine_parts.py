@@ -65,24 +65,74 @@ async def pages(number: int, read: list[int], fail_at: int | None = None) -> Asy
         yield Page((), str(n), more=n < number - 1)
 
 
-async def test_the_next_page_is_on_its_way_while_the_last_is_worked_on() -> None:
+def ahead_of(source: AsyncIterator[Page], judged: list[str] | None = None) -> Ahead[str]:
+    async def judge(page: Page) -> str:
+        if judged is not None:
+            judged.append(page.cursor)
+        return page.cursor
+
+    return Ahead(source, judge, asyncio.Lock(), 3600)
+
+
+async def turns(number: int = 50) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def test_later_pages_are_fetched_and_judged_while_the_first_is_worked_on() -> None:
     read: list[int] = []
-    ahead = Ahead(pages(3, read), 10)
+    judged: list[str] = []
+    ahead = ahead_of(pages(9, read), judged)
     first = await ahead.next()
-    await ahead.settled()
+    await turns()
     assert first is not None
-    assert (first.cursor, read) == ("0", [0, 1])
-    assert [page.cursor for page in [await ahead.next(), await ahead.next()] if page] == ["1", "2"]
-    assert await ahead.next() is None
+    assert (first[0].cursor, first[1]) == ("0", None)
+    assert (read, judged) == ([0, 1, 2], ["1", "2"]), "three pages are held, no more"
+    seen = [first[0].cursor]
+    while (arrived := await ahead.next()) is not None:
+        page, judging = arrived
+        assert judging is not None
+        assert await judging == page.cursor
+        seen.append(page.cursor)
+    assert seen == [str(n) for n in range(9)]
     await ahead.close()
 
 
 async def test_a_failure_on_the_way_is_told_in_its_turn() -> None:
-    ahead = Ahead(pages(3, [], fail_at=1), 10)
+    ahead = ahead_of(pages(4, [], fail_at=2))
+    await ahead.next()
+    await turns()
     assert await ahead.next() is not None
-    await ahead.settled()
     with pytest.raises(Transient):
         await ahead.next()
+    await ahead.close()
+
+
+async def test_pages_that_end_without_a_last_one_are_a_failure() -> None:
+    async def cut() -> AsyncIterator[Page]:
+        yield Page((), "0", more=True)
+
+    ahead = ahead_of(cut())
+    await ahead.next()
+    with pytest.raises(Transient):
+        await ahead.next()
+    await ahead.close()
+
+
+async def test_no_page_is_read_while_the_session_is_used_for_something_else() -> None:
+    read: list[int] = []
+    free = asyncio.Lock()
+
+    async def judge(page: Page) -> str:
+        return page.cursor
+
+    ahead = Ahead(pages(3, read), judge, free, 3600)
+    await ahead.next()
+    async with free:
+        await turns()
+        assert read == [0]
+    await turns()
+    assert read == [0, 1, 2]
     await ahead.close()
 
 
@@ -91,8 +141,9 @@ async def test_closing_ends_what_is_on_its_way() -> None:
         yield Page((), "0", more=True)
         await asyncio.Event().wait()
 
-    ahead = Ahead(endless(), 3600)
+    ahead = ahead_of(endless())
     await ahead.next()
+    await turns()
     async with asyncio.timeout(10):
         await ahead.close()
 
