@@ -23,11 +23,13 @@ from services.send.adapters.messages import Messages
 from services.send.adapters.pieces import Pieces
 from services.send.adapters.reading import Reading
 from services.send.adapters.teams import Teams
+from services.send.adapters.unhurried import Unhurried
 from services.send.cancelling import Cancelling
 from services.send.dispatcher import Dispatcher
 from services.send.domain.copy import CopyPlan
 from services.send.domain.limits import Limits
 from services.send.domain.message import Message
+from services.send.domain.moves import Move
 from services.send.hand_over import HandOver
 from services.send.handlers import Handlers
 from services.send.http import Doors, routes
@@ -54,6 +56,7 @@ class Parts:
         self.copy_hold = timedelta(seconds=settings.copy_hold_seconds)
         messages = app.db["messages"]
         self.writes = GroupCommit(messages)
+        self.taken_off = Unhurried(messages)
         self.pieces = Pieces(app.db["pieces"])
         self.mailboxes = Mailboxes(app.db["mailboxes"])
         self.reading = Reading(messages, self.pieces)
@@ -63,7 +66,7 @@ class Parts:
 
     @cached_property
     def owed(self) -> OwedEvents:
-        return OwedEvents(self.app.db["messages"], self.app.publisher, self.writes)
+        return OwedEvents(self.app.db["messages"], self.app.publisher, self.taken_off)
 
     @cached_property
     def messages(self) -> Messages:
@@ -94,9 +97,7 @@ class Parts:
         settings = self.settings
         plan = CopyPlan(tuple(timedelta(seconds=s) for s in settings.copy_backoff_seconds), settings.copy_attempts)
         jobs = CopyJobs(self.app.db["messages"], self.writes)
-        return SentCopies(
-            jobs, self.messages, self.mailboxes, self.routes, plan, self.copy_hold, settings.copies_at_once
-        )
+        return SentCopies(jobs, self.messages, self.routes, plan, self.copy_hold, settings.copies_at_once)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -129,10 +130,12 @@ class Parts:
     def handlers(self) -> Handlers:
         return Handlers(self.intake, self.cancelling, self.accounts, self.app.publisher, self.forget)
 
-    def on_sent(self, message: Message) -> None:
-        """The two jobs that follow a send and never change it."""
-        self.rounds.announce(message.id)
-        self.copies.start(message.account, message.id)
+    def on_sent(self, message: Message, move: Move) -> None:
+        """The two jobs that may follow a send and never change it."""
+        if move.unannounced is not None:
+            self.rounds.announce(message, move.unannounced)
+        if move.copy_held_until is not None:
+            self.copies.start(message.account, message.id, move.copy_held_until)
 
     async def forget(self, account: str) -> None:
         self.credentials.forget(account)
@@ -150,6 +153,7 @@ class Parts:
             self.app.log.warning("stopped before everything under way had ended")
             self.dispatcher.abandon()
         await self.senders.close()
+        await self.taken_off.close()
         await self.writes.close()
 
 

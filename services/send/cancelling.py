@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from services.send.domain import moves
@@ -31,7 +30,7 @@ class Cancelling:
         self,
         messages: Messages,
         wake: Callable[[str, datetime], Awaitable[None]],
-        on_sent: Callable[[Message], None],
+        on_sent: Callable[[Message, moves.Move], None],
         copy_hold: timedelta,
     ) -> None:
         self._messages = messages
@@ -73,7 +72,7 @@ class Cancelling:
         if move.to is State.QUEUED:
             await self._wake(message.account, now)
         elif move.to is State.SENT:
-            self._on_sent(replace(message, state=State.SENT))
+            self._on_sent(message, move)
         return move.to
 
     async def _message(self, team: str, request_id: str) -> Message:

@@ -42,42 +42,48 @@ class HandOver:
         self._routes = routes
         self._backoff = backoff
 
-    async def attempt(self, message: Message, outgoing: Outgoing, route: Route) -> Message | Verdict | None:
-        """The message as sent; what its error means, its own state being written already; or None where there is
-        nothing more to do about it."""
-        now = _now()
-        begun = moves.begin(message, message.fence, now)
+    async def begin(self, message: Message) -> Message | None:
+        """The intent is durable: from here on it may leave. None where the message is not ours any more."""
+        begun = moves.begin(message, message.fence, _now())
         if not await self._messages.apply(begun):
             return None
-        message = replace(
+        hit("send.after_intent")
+        return replace(
             message,
             state=State.SUBMITTING,
             attempts=begun.values["attempts"],
             trying_since=begun.values["trying_since"],
         )
-        hit("send.after_intent")
+
+    async def submit(self, message: Message, outgoing: Outgoing, route: Route) -> Submitted | Verdict | None:
+        """Hand it over, once. None where another dispatcher took it over, or fresh credentials wait to be tried."""
         note = _Checkpoint(self._messages, message)
         try:
-            submitted = await route.sender.submit(outgoing, route.credentials, note)
+            return await route.sender.submit(outgoing, route.credentials, note)
         except Fenced:
             _log.warning("message taken over by another dispatcher", request_id=message.request_id)
             return None
         except ProviderError as error:
             if isinstance(error, ReauthRequired) and await self._routes.refreshed(route):
-                await self._messages.apply(moves.released(message, now, now))
+                await self._messages.apply(moves.released(message, _now(), _now()))
                 return None
-            judged = verdict(error, message, _now(), self._backoff, route.settle)
-            await self._messages.apply(judged.move)
-            return judged
+            return verdict(error, message, _now(), self._backoff, route.settle)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must not stay in its attempt
             _log.exception("attempt failed in our own code", request_id=message.request_id)
-            return await self._broken(message, error, route, committing=note.committing)
-        if not await self._messages.apply(sent_move(message, submitted, route.copy_hold)):
+            return self._broken(message, error, route, committing=note.committing)
+
+    async def settle(self, message: Message, answer: Submitted | Verdict, route: Route) -> moves.Move | None:
+        """Write down what came of it, in one write: the move that made it sent, where it is."""
+        if isinstance(answer, Verdict):
+            await self._messages.apply(answer.move)
+            return None
+        move = sent_move(message, answer, route.copy_hold)
+        if not await self._messages.apply(move):
             _log.error("sent, but the message was closed meanwhile", request_id=message.request_id)
             return None
-        return replace(message, state=State.SENT)
+        return move
 
-    async def _broken(self, message: Message, error: Exception, route: Route, *, committing: bool) -> Verdict:
+    def _broken(self, message: Message, error: Exception, route: Route, *, committing: bool) -> Verdict:
         """Our mistake: after the point of no return the outcome is unknown, before it nothing left."""
         now = _now()
         why = Failure(reason="internal_error", words=type(error).__name__, remedy="Tell whoever runs this service.")
@@ -86,7 +92,6 @@ class HandOver:
         else:
             again = self._backoff.next_try(message.attempts, message.trying_since or now, now)
             move = moves.failed(message, why, now) if again is None else moves.deferred(message, why, again, now)
-        await self._messages.apply(move)
         return Verdict(move)
 
 

@@ -19,7 +19,7 @@ from services.send.domain import moves
 from services.send.domain.failures import failure
 from services.send.domain.mailbox import DISCONNECTED, NEEDS_REAUTH, Mailbox
 from services.send.domain.message import Message
-from services.send.domain.outcome import Pause
+from services.send.domain.outcome import Pause, Verdict
 from services.send.domain.rate import Bucket
 from services.send.domain.state import State
 from services.send.domain.triage import before_hand_over
@@ -45,7 +45,7 @@ class Tools:
     routes: Routes
     hand_over: HandOver
     resolver: Resolver
-    on_sent: Callable[[Message], None]
+    on_sent: Callable[[Message, moves.Move], None]
     submissions: asyncio.Semaphore
 
 
@@ -121,15 +121,11 @@ class MailboxWorker:
         return await self._rest(next_due)
 
     def _should_look(self) -> bool:
-        """Not after every message that ends: half a window of room is worth a question."""
-        if len(self._running) >= self._window:
+        """Not for every message that comes or ends: half a window of room is worth a question."""
+        if len(self._running) > self._window // 2:
             return False
-        now = asyncio.get_running_loop().time()
-        return (
-            self._woken
-            or (self._page_was_full and len(self._running) <= self._window // 2)
-            or now - self._looked_at >= self._tools.settings.poll_seconds
-        )
+        passed = asyncio.get_running_loop().time() - self._looked_at
+        return self._woken or self._page_was_full or passed >= self._tools.settings.poll_seconds
 
     async def _look(self) -> list[Message]:
         self._woken = False
@@ -185,7 +181,7 @@ class MailboxWorker:
         if not fresh and not unknown:
             return
         try:
-            route = await self._tools.routes.of(self._mailbox)
+            route = await self._tools.routes.of(self._mailbox.account)
         except LookupError as missing:
             await self._cannot_send(fresh, str(missing))
             return
@@ -252,17 +248,30 @@ class MailboxWorker:
             return
         if not await self._registered(message):
             return
+        # The writes before and after are not made while a connection is held: it has others to serve.
+        begun = None if self._holds_back() else await self._tools.hand_over.begin(message)
+        if begun is None:
+            await self._give_back(message)
+            return
         async with self._slots, self._tools.submissions:
-            if self._pause is not None or self._stopping:
-                # Nothing was tried: it keeps its place, and nobody counts it as an attempt.
-                await self._tools.messages.apply(moves.released(message, message.due or _now(), _now()))
-                return
-            ended = await self._tools.hand_over.attempt(message, outgoing, route)
-        if isinstance(ended, Message):
+            answer = None if self._holds_back() else await self._tools.hand_over.submit(begun, outgoing, route)
+        if answer is None:
+            await self._give_back(begun)
+            return
+        if isinstance(answer, Verdict):
+            self._pause = await self._tools.routes.after(route, answer) or self._pause
+        else:
             self._tools.routes.worked(route)
-            self._tools.on_sent(ended)
-        elif ended is not None:
-            self._pause = await self._tools.routes.after(route, ended) or self._pause
+        sent = await self._tools.hand_over.settle(begun, answer, route)
+        if sent is not None:
+            self._tools.on_sent(begun, sent)
+
+    def _holds_back(self) -> bool:
+        return self._pause is not None or self._stopping
+
+    async def _give_back(self, message: Message) -> None:
+        """Nothing left: it keeps its place. Nothing happens where it is not ours any more."""
+        await self._tools.messages.apply(moves.released(message, message.due or _now(), _now()))
 
     async def _registered(self, message: Message) -> bool:
         """An answer may come the second after: its names are known before it leaves, or it does not leave."""
@@ -271,14 +280,14 @@ class MailboxWorker:
         except (Outage, RpcRefused) as error:
             _log.warning("not registered, so not handed over", request_id=message.request_id, error=str(error))
             self._rest_for_us(failure("waiting_for_reply_matching", remedy=_BY_ITSELF))
-            await self._tools.messages.apply(moves.released(message, message.due or _now(), _now()))
+            await self._give_back(message)
             return False
         return True
 
     async def _resolve(self, message: Message, route: Route) -> None:
         found = await self._tools.resolver.look(message, route)
         if found is not None:
-            self._tools.on_sent(found)
+            self._tools.on_sent(message, found)
 
     def _rest_for_us(self, why: Failure) -> None:
         self._pause = Pause(_now() + _OUR_OUTAGE, why)

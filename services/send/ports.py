@@ -62,7 +62,7 @@ class CopyJobs(Protocol):
 
     async def due(self, now: datetime, limit: int) -> list[tuple[str, str]]: ...
 
-    async def claim(self, message: str, now: datetime, hold: timedelta, *, swept: bool) -> int | None:
+    async def claim(self, message: str, now: datetime, hold: timedelta, held_until: datetime | None) -> int | None:
         """Its number of attempts with this one; None where it is done."""
         ...
 
@@ -73,8 +73,6 @@ class Announcements(Protocol):
     """Names that reply_matching has not confirmed yet."""
 
     async def waiting(self, before: datetime, limit: int) -> list[dict[str, Any]]: ...
-
-    async def of(self, message: str) -> dict[str, Any] | None: ...
 
     async def done(self, message: str) -> None: ...
 

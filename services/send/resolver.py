@@ -32,8 +32,8 @@ class Resolver:
         self._probes = probes
         self._policy = policy
 
-    async def look(self, message: Message, route: Route) -> Message | None:
-        """The message where it turns out to be sent."""
+    async def look(self, message: Message, route: Route) -> moves.Move | None:
+        """The move that made it sent, where it turns out to be."""
         try:
             outgoing = await outgoing_of(message, self._messages)
             probe = await route.sender.probe(outgoing, route.credentials, message.handle)
@@ -45,7 +45,7 @@ class Resolver:
             case ProbeVerdict.FOUND:
                 found = Submitted(probe.identities or Identities(), (), probe.evidence)
                 move = sent_move(message, found, route.copy_hold)
-                return replace(message, state=State.SENT) if await self._messages.apply(move) else None
+                return move if await self._messages.apply(move) else None
             case ProbeVerdict.ABSENT:
                 now = _now()
                 why = failure("not_sent", probe.evidence, "Nothing needs to be done: it is sent now.")
@@ -56,7 +56,7 @@ class Resolver:
             case _:
                 assert_never(probe.verdict)
 
-    async def _look_later(self, message: Message, error: Exception) -> Message | None:
+    async def _look_later(self, message: Message, error: Exception) -> moves.Move | None:
         _log.info("look into an unknown outcome failed", request_id=message.request_id, error=type(error).__name__)
         words = failure_of(error).words if isinstance(error, ProviderError) else str(error)
         if message.probes + 1 >= self._probes:
@@ -66,7 +66,7 @@ class Resolver:
         await self._messages.apply(moves.probe_again(message, again, now, words))
         return None
 
-    async def _cannot_know(self, message: Message, evidence: str, route: Route | None) -> Message | None:
+    async def _cannot_know(self, message: Message, evidence: str, route: Route | None) -> moves.Move | None:
         now = _now()
         if not await self._messages.apply(moves.unconfirmed(message, failure("outcome_unknown", evidence), now)):
             return None
@@ -76,8 +76,9 @@ class Resolver:
             await self._messages.apply(moves.resend(unconfirmed, now, "team policy"))
         elif policy == "assume_sent":
             hold = None if route is None else route.copy_hold
-            if await self._messages.apply(moves.assumed_sent(unconfirmed, now, "team policy", hold)):
-                return replace(unconfirmed, state=State.SENT)
+            assumed = moves.assumed_sent(unconfirmed, now, "team policy", hold)
+            if await self._messages.apply(assumed):
+                return assumed
         return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from services.runtime.logging import get_logger
 from services.runtime.mongo import OUTAGES
 from services.runtime.outcomes import Outage
 from services.runtime.rpc import RpcRefused
+from services.send.domain.message import Message
 from services.send.domain.triage import expired
 from services.send.ports import Announcements, Mailboxes, Messages, Tracking
 
@@ -58,9 +59,10 @@ class Rounds:
         for waiting in await self._announcements.waiting(before, _PAGE):
             await self._announce(waiting)
 
-    def announce(self, message: str) -> None:
+    def announce(self, message: Message, names: Mapping[str, Any]) -> None:
         """Right after a send; where it fails, the round does it."""
-        task = asyncio.create_task(self._announce_one(message), name="announce identities")
+        waiting = {"_id": message.id, "team": message.team, "request_id": message.request_id, "identities": names}
+        task = asyncio.create_task(self._announce_one(waiting), name="announce identities")
         self._announcing.add(task)
         task.add_done_callback(self._announcing.discard)
 
@@ -68,11 +70,9 @@ class Rounds:
         while self._announcing:
             await asyncio.wait(self._announcing)
 
-    async def _announce_one(self, message: str) -> None:
+    async def _announce_one(self, waiting: dict[str, Any]) -> None:
         try:
-            waiting = await self._announcements.of(message)
-            if waiting is not None:
-                await self._announce(waiting)
+            await self._announce(waiting)
         except _AWAY as outage:
             _log.info("identities left to the next round", error=str(outage))
 

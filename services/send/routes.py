@@ -39,7 +39,7 @@ class Route:
     settle: timedelta
     """How long after an unknown outcome the provider's own answer is waited for."""
     copy_hold: timedelta | None
-    """How long this process keeps the sent copy to itself; None where the provider files it."""
+    """How long this process keeps the sent copy to itself; None where there is none to file."""
 
 
 class Routes:
@@ -59,23 +59,25 @@ class Routes:
     def settle(self, capabilities: Capabilities) -> timedelta:
         return timedelta(seconds=max(capabilities.probe_settle_seconds, self._settings.settle_seconds))
 
-    async def of(self, mailbox: Mailbox) -> Route | Pause:
-        """Raises `LookupError` where this mailbox's client cannot send at all."""
+    async def of(self, account: str) -> Route | Pause:
+        """Raises `LookupError` where this account's client cannot send at all."""
         try:
-            credentials, revision = await self._credentials.lease(mailbox.account)
+            credentials, revision = await self._credentials.lease(account)
         except RpcRefused as refused:
             known = refused.code if refused.code in ("needs_reauth", "disconnected") else "account_unavailable"
             return _pause(_NOT_LEASED, known, refused.detail)
         except Outage as outage:
-            _log.warning("credentials not leased", account_id=mailbox.account, error=str(outage))
+            _log.warning("credentials not leased", account_id=account, error=str(outage))
             return _pause(_OUR_OUTAGE, "waiting_for_auth")
         host = host_of(credentials.client, credentials.settings)
         closed_until = self._breakers.closed_until(host, _now())
         if closed_until is not None:
             return Pause(closed_until, failure("host_unavailable", host, _BY_ITSELF))
         capabilities = self._senders.capabilities(credentials.client)
-        hold = None if capabilities.files_sent_copy else timedelta(seconds=self._settings.copy_hold_seconds)
-        sender = await self._senders.of_revision(credentials.client, mailbox.account, revision)
+        # A person who wants no copy said so in the account's settings, under this name whatever the client.
+        files = not capabilities.files_sent_copy and credentials.settings.get("sent_copy") is not False
+        hold = timedelta(seconds=self._settings.copy_hold_seconds) if files else None
+        sender = await self._senders.of_revision(credentials.client, account, revision)
         return Route(sender, credentials, revision, capabilities, host, self.settle(capabilities), hold)
 
     async def refreshed(self, route: Route) -> bool:

@@ -15,7 +15,7 @@ from services.send.domain.copy import PENDING, CopyPlan, filed
 from services.send.domain.message import Message
 from services.send.domain.outcome import Pause
 from services.send.hand_over import outgoing_of
-from services.send.ports import CopyJobs, Mailboxes, Messages
+from services.send.ports import CopyJobs, Messages
 from services.send.routes import Routes
 
 _PAGE = 200
@@ -30,7 +30,6 @@ class SentCopies:
         self,
         jobs: CopyJobs,
         messages: Messages,
-        mailboxes: Mailboxes,
         routes: Routes,
         plan: CopyPlan,
         hold: timedelta,
@@ -38,23 +37,23 @@ class SentCopies:
     ) -> None:
         self._jobs = jobs
         self._messages = messages
-        self._mailboxes = mailboxes
         self._routes = routes
         self._plan = plan
         self._hold = hold
         self._slots = asyncio.Semaphore(at_once)
-        self._queues: dict[str, deque[tuple[str, bool]]] = {}
+        self._queues: dict[str, deque[tuple[str, datetime | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    def start(self, account: str, message: str, *, swept: bool = False) -> None:
+    def start(self, account: str, message: str, held_until: datetime | None) -> None:
+        """`held_until`: this process sent it and has the copy to itself till then; None: it was swept."""
         if self._stopping:
             return  # the job is in the database: another process, or this one later, sweeps it
         queue = self._queues.get(account)
         if queue is not None:
-            queue.append((message, swept))
+            queue.append((message, held_until))
             return
-        self._queues[account] = deque([(message, swept)])
+        self._queues[account] = deque([(message, held_until)])
         task = asyncio.create_task(self._work(account), name="sent copies")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -62,7 +61,7 @@ class SentCopies:
     async def sweep(self) -> None:
         for message, account in await self._jobs.due(_now(), _PAGE):
             if account not in self._queues:
-                self.start(account, message, swept=True)
+                self.start(account, message, None)
 
     async def drain(self) -> None:
         """Finish what is under way; what waits stays in the database."""
@@ -85,11 +84,16 @@ class SentCopies:
         finally:
             del self._queues[account]
 
-    async def _file(self, message_id: str, swept: bool) -> None:
+    async def _file(self, message_id: str, held_until: datetime | None) -> None:
         hit("send.before_copy")
-        attempts = await self._jobs.claim(message_id, _now(), self._hold, swept=swept)
-        message = None if attempts is None else await self._messages.read(message_id)
-        if attempts is None or message is None:
+        now, attempts = _now(), 1
+        if held_until is None or held_until - now < self._hold / 2:
+            claimed = await self._jobs.claim(message_id, now, self._hold, held_until)
+            if claimed is None:
+                return
+            attempts = claimed
+        message = await self._messages.read(message_id)
+        if message is None:
             return
         try:
             filed_as = await self._filed(message)
@@ -107,11 +111,8 @@ class SentCopies:
             await self._jobs.settle(message_id, {**filed_as, "attempts": attempts})
 
     async def _filed(self, message: Message) -> dict[str, object]:
-        mailbox = await self._mailboxes.find(message.account)
-        if mailbox is None:
-            raise Transient("account_unavailable")
         try:
-            route = await self._routes.of(mailbox)
+            route = await self._routes.of(message.account)
             if isinstance(route, Pause):
                 raise Transient(route.failure.reason, words=route.failure.words, retry_after=route.until - _now())
             outgoing = await outgoing_of(message, self._messages)

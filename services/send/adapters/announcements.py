@@ -20,10 +20,5 @@ class Announcements:
         fields = {"team": 1, "request_id": 1, "identities": 1}
         return await self._collection.find(wanted, fields).limit(limit).to_list(limit)
 
-    async def of(self, message: str) -> dict[str, Any] | None:
-        """None where there is nothing to tell."""
-        wanted = {"_id": message, "unannounced": {"$exists": True}}
-        return await self._collection.find_one(wanted, {"team": 1, "request_id": 1, "identities": 1})
-
     async def done(self, message: str) -> None:
         await self._commit.update({"_id": message}, {"$unset": {"unannounced": ""}})

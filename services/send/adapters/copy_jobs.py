@@ -21,13 +21,13 @@ class CopyJobs:
         found = self._collection.find({"copy.due": {"$lte": now}}, {"account": 1}).sort("copy.due", 1).limit(limit)
         return [(document["_id"], document["account"]) async for document in found]
 
-    async def claim(self, message: str, now: datetime, hold: timedelta, *, swept: bool) -> int | None:
+    async def claim(self, message: str, now: datetime, hold: timedelta, held_until: datetime | None) -> int | None:
         """Its number of attempts with this one; None where it is done or another process took it over. A copy that
-        was swept must have been given up by its holder; the holder's own is its first attempt."""
-        free = {"copy.due": {"$lte": now}} if swept else {"copy.attempts": 0}
+        was swept must have been given up by its holder; `held_until` renews what its holder still has."""
+        free = {"copy.due": {"$lte": now} if held_until is None else held_until}
         held = await self._collection.find_one_and_update(
             {"_id": message, "copy.state": PENDING, **free},
-            {"$set": {"copy.due": now + hold}, "$inc": {"copy.attempts": 1}},
+            {"$set": {"copy.due": now + hold}, "$inc": {"copy.attempts": 1 if held_until is None else 0}},
             projection={"copy": 1},
             return_document=True,
         )

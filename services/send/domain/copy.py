@@ -34,6 +34,16 @@ class CopyPlan:
         return {"state": PENDING, "due": now + pause, **told}
 
 
+def held(until: datetime) -> dict[str, Any]:
+    """Being filed for the first time by who sent it."""
+    return {"state": PENDING, "due": until, "attempts": 1}
+
+
+def skipped() -> dict[str, Any]:
+    """The provider files it, or the person wants none."""
+    return {"state": SKIPPED, "attempts": 0}
+
+
 def filed(copy: SentCopy, attempts: int) -> dict[str, Any]:
     state = SKIPPED if copy.verdict is CopyVerdict.PROVIDER_FILES else DONE
     return {

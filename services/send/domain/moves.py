@@ -11,6 +11,7 @@ from replywire_contracts.event import Event
 from replywire_contracts.v1.values import Failure, Identities, RecipientOutcome
 
 from services.send.domain import facts
+from services.send.domain.copy import held, skipped
 from services.send.domain.message import Message
 from services.send.domain.state import HANDED_OVER, NOTHING_LEFT, State
 
@@ -31,6 +32,17 @@ class Move:
     """The line of history, besides its time and state; None: none is written."""
     event: Event | None = None
     """Owed from this write on."""
+
+    @property
+    def unannounced(self) -> Mapping[str, Any] | None:
+        """The names it has learnt that reply_matching does not know yet."""
+        return self.values["identities"] if "unannounced" in self.values else None
+
+    @property
+    def copy_held_until(self) -> datetime | None:
+        """Until when the sent copy is its writer's to file; None where there is nothing to file."""
+        held_until: datetime | None = self.values.get("copy", {}).get("due")
+        return held_until
 
 
 def begin(message: Message, fence: int, now: datetime) -> Move:
@@ -73,7 +85,7 @@ def sent(
 ) -> Move:
     """The provider took it. What this attempt learnt is true however late it is told, so every open state accepts it
     for as long as nobody began a newer attempt. `copy_due`: when another process may take the
-    sent copy over; None: no copy."""
+    sent copy over, its first attempt being this process's; None: no copy."""
     values: dict[str, Any] = {
         "sent_at": now,
         "identities": identities.model_dump(exclude_none=True),
@@ -81,8 +93,7 @@ def sent(
     }
     if set(identities.model_dump(exclude_none=True)) - {"message_ids", "marker"} or len(identities.message_ids) > 1:
         values["unannounced"] = now  # reply_matching does not know these names yet
-    if copy_due is not None:
-        values["copy"] = {"state": "pending", "due": copy_due, "attempts": 0}
+    values["copy"] = skipped() if copy_due is None else held(copy_due)
     return Move(
         message.id,
         (*HANDED_OVER, State.UNKNOWN, State.UNCONFIRMED, *NOTHING_LEFT),
