@@ -11,6 +11,7 @@ from rich.markup import escape
 from services.cli.api import Api
 from services.cli.commands import FOLDER, AsJson, Folder, ends_well
 from services.cli.errors import UNUSABLE, CannotGoOn
+from services.cli.first_sync import follow
 from services.cli.output import Output
 from services.cli.target import find
 
@@ -29,6 +30,7 @@ def smtp_imap(
     name: Annotated[str, typer.Option(help="The sender's name as people see it.")] = "",
     smtp_security: Annotated[str | None, typer.Option(help="tls or starttls; by the port where not given.")] = None,
     imap_security: Annotated[str | None, typer.Option(help="tls or starttls; by the port where not given.")] = None,
+    wait: Annotated[bool, typer.Option(help="Show the first sync until it is complete.")] = False,
     as_json: AsJson = False,
     folder: Folder = FOLDER,
 ) -> None:
@@ -45,9 +47,13 @@ def smtp_imap(
         },
         "secret": {"password": _password(address)},
     }
-    with Api(find(folder)) as api, out.people.status("Logging in at both servers …"):
-        account = api.post("auth", "/v1/accounts", body)
-    out.say(f"[green]✓[/green] {escape(account['address'])} is connected as [bold]{account['account_id']}[/bold]")
+    with Api(find(folder)) as api:
+        with out.people.status("Logging in at both servers …"):
+            account = api.post("auth", "/v1/accounts", body)
+        out.say(f"[green]✓[/green] {escape(account['address'])} is connected as [bold]{account['account_id']}[/bold]")
+        if wait:
+            done = follow(api, account["account_id"], out)["progress"]["done"]
+            out.say(f"[green]✓[/green] Its first sync is complete: {done} messages were judged by their headers")
     out.value(account)
 
 
