@@ -22,8 +22,8 @@ from services.runtime.logging import get_logger
 from services.runtime.mongo import Collection, Document
 from services.runtime.outcomes import Outage, Refused
 from services.runtime.publisher import Publisher
+from services.runtime.taking_off import FIELD, TakingOff
 
-FIELD = "owed"
 INDEX: Document = {"keys": [("owed.at", 1)], "sparse": True}
 """Every collection with owed events needs this index."""
 
@@ -41,21 +41,26 @@ def owe(event: Event) -> Document:
 
 
 class OwedEvents:
-    def __init__(self, collection: Collection, publisher: Publisher, group_commit: GroupCommit | None = None) -> None:
+    """`by`: whose writes take events off; None: a write for each document."""
+
+    def __init__(self, collection: Collection, publisher: Publisher, by: GroupCommit | TakingOff | None = None) -> None:
         self._collection = collection
         self._publisher = publisher
-        self._group_commit = group_commit
+        self._by = by
 
-    async def settle(self, document_id: Any, owed: Sequence[Document]) -> bool:
-        """Publish them in order and take them off. False where the bus is away: the sweeper's turn."""
+    async def settle(self, document_id: Any, owed: Sequence[Document], events: Sequence[Event] = ()) -> bool:
+        """Publish them in order and take them off. False where the bus is away: the sweeper's turn.
+
+        `events`: what the elements were made of, where the caller has it still: they need not be read again."""
         if not owed:
             return True
+        at_hand = {event.id: event for event in events}
         published: list[str] = []
         away = False
         hit("owed.before_publish")
         for element in owed:
             try:
-                if await self._publish(element):
+                if await self._publish(element, at_hand.get(element["id"])):
                     published.append(element["id"])
             except Outage as outage:
                 _log.info("owed event left to the sweeper", event_id=element["id"], error=outage)
@@ -66,15 +71,15 @@ class OwedEvents:
             await self._take_off(document_id, published)
         return not away
 
-    async def _publish(self, element: Document) -> bool:
+    async def _publish(self, element: Document, event: Event | None) -> bool:
         """False where this version of the code cannot read it: a newer replica wrote it, and will publish it."""
         try:
-            event = event_type(element["kind"]).decode(element["payload"])
+            event = event or event_type(element["kind"]).decode(element["payload"])
         except (LookupError, ValidationError) as error:
             _log.error("owed event not readable, left as it is", event_id=element["id"], error=error)
             return False
         try:
-            await self._publisher.publish(event, trace=element.get("trace", {}))
+            await self._publisher.publish(event, trace=element.get("trace", {}), payload=element["payload"])
         except Refused as refused:
             # Kept, it would be tried for ever: its document is the record, and this line the notice.
             _log.error("owed event refused by the bus", event_id=event.id, event_kind=event.kind(), error=refused)
@@ -82,10 +87,13 @@ class OwedEvents:
 
     async def _take_off(self, document_id: Any, ids: Sequence[str]) -> None:
         update: Document = {"$pull": {FIELD: {"id": {"$in": list(ids)}}}}
-        if self._group_commit is None:
-            await self._collection.update_one({"_id": document_id}, update)
-        else:
-            await self._group_commit.update({"_id": document_id}, update)
+        match self._by:
+            case TakingOff():
+                await self._by.put(document_id, ids)
+            case GroupCommit():
+                await self._by.update({"_id": document_id}, update)
+            case None:
+                await self._collection.update_one({"_id": document_id}, update)
 
     async def sweep(self, older_than: timedelta = timedelta(seconds=5)) -> int:
         """Publish what is still owed since before `older_than`: how many documents were cleared."""

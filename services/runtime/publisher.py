@@ -37,12 +37,14 @@ class Publisher:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(max_in_flight)
 
-    async def publish(self, event: Event, *, trace: dict[str, str] | None = None) -> None:
-        """Returns once the stream has stored it. `trace`: headers kept from when it was caused.
+    async def publish(self, event: Event, *, trace: dict[str, str] | None = None, payload: bytes | None = None) -> None:
+        """Returns once the stream has stored it. `trace`: headers kept from when it was caused. `payload`: the event
+        as it was encoded then.
 
         Raises `PublishUnknown`, `PublishRefused`."""
         headers = {**event.nats_headers(), **(tracing.outgoing() if trace is None else trace)}
-        await self.put(event.nats_subject, event.encode(), stream=stream_name(type(event)), headers=headers)
+        payload = event.encode() if payload is None else payload
+        await self.put(event.nats_subject, payload, stream=stream_name(type(event)), headers=headers)
         metrics.PUBLISHED.labels(event.kind(), "stored").inc()
 
     async def put(self, subject: str, payload: bytes, *, stream: str, headers: dict[str, str]) -> None:

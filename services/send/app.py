@@ -15,6 +15,7 @@ from services.runtime.consume import consume
 from services.runtime.credentials import CredentialsCache
 from services.runtime.group_commit import GroupCommit
 from services.runtime.owed import OwedEvents
+from services.runtime.taking_off import TakingOff
 from services.send.adapters.accounts import Accounts
 from services.send.adapters.announcements import Announcements
 from services.send.adapters.copy_jobs import CopyJobs
@@ -23,7 +24,6 @@ from services.send.adapters.messages import Messages
 from services.send.adapters.pieces import Pieces
 from services.send.adapters.reading import Reading
 from services.send.adapters.teams import Teams
-from services.send.adapters.unhurried import Unhurried
 from services.send.cancelling import Cancelling
 from services.send.dispatcher import Dispatcher
 from services.send.domain.copy import CopyPlan
@@ -56,7 +56,7 @@ class Parts:
         self.copy_hold = timedelta(seconds=settings.copy_hold_seconds)
         messages = app.db["messages"]
         self.writes = GroupCommit(messages)
-        self.taken_off = Unhurried(messages)
+        self.taken_off = TakingOff(messages)
         self.pieces = Pieces(app.db["pieces"])
         self.mailboxes = Mailboxes(app.db["mailboxes"])
         self.reading = Reading(messages, self.pieces)

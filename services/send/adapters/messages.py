@@ -46,7 +46,7 @@ class Messages:
         document = document_of(message, facts=kept, note=note, events=events)
         inserted = await self._commit.insert(document)
         if inserted:
-            self._settle(message.id, document["owed"])
+            self._settle(message.id, document["owed"], events)
         return inserted
 
     async def earlier(self, message: str) -> tuple[Earlier, Identities] | None:
@@ -64,8 +64,8 @@ class Messages:
         step = f"{self._writer}:{next(self._steps)}"
         update, owed = update_of(move, step)
         applied = await self._write(filter_of(move), update, step)
-        if applied and owed is not None:
-            self._settle(move.message, [owed])
+        if applied and owed is not None and move.event is not None:
+            self._settle(move.message, [owed], [move.event])
         return applied
 
     async def _write(self, guard: Document, update: Document, step: str) -> bool:
@@ -152,10 +152,10 @@ class Messages:
         while self._settling:
             await asyncio.wait(self._settling)
 
-    def _settle(self, message: str, owed: list[Document]) -> None:
+    def _settle(self, message: str, owed: list[Document], events: Sequence[Event]) -> None:
         if not owed:
             return
-        task = asyncio.create_task(self._owed.settle(message, owed), name="settle owed events")
+        task = asyncio.create_task(self._owed.settle(message, owed, events), name="settle owed events")
         self._settling.add(task)
         task.add_done_callback(self._settled)
 
