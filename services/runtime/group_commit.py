@@ -1,19 +1,29 @@
 """Many coroutines' single writes as one bulk write: a majority write costs a journal flush, whether of one or of 500.
 
-There is no timer: a flush takes all that is pending, and the next one all that gathered meanwhile. Each caller learns
-what became of its own write alone.
+There is no timer: a flush takes all that is pending, and the next one all that gathered meanwhile. Inserts and updates
+are two commands to the server, one flush of the journal each: they go side by side. Each caller learns what became of
+its own write alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import bson
 
-from services.runtime.mongo import OUTAGES, BulkWriteError, Collection, Document, InsertOne, OperationFailure, UpdateOne
+from services.runtime.mongo import (
+    OUTAGES,
+    BulkWriteError,
+    Collection,
+    Document,
+    InsertOne,
+    OperationFailure,
+    UpdateOne,
+    find_latest,
+)
 from services.runtime.outcomes import Outage
 
 _DUPLICATE_KEY = 11000
@@ -41,19 +51,25 @@ class _Write:
         return UpdateOne(self.filter, {**self.document, "$setOnInsert": refusal}, upsert=True)
 
 
+@dataclass(slots=True, eq=False)
+class _Lane:
+    pending: list[_Write] = field(default_factory=list)
+    flusher: asyncio.Task[None] | None = None
+
+
 class GroupCommit:
     """The writes of one collection. `close` ends it once everything pending is written."""
 
     def __init__(self, collection: Collection, max_batch: int = 500) -> None:
         self._collection = collection
         self._max_batch = max_batch
-        self._pending: list[_Write] = []
-        self._flusher: asyncio.Task[None] | None = None
+        self._inserts = _Lane()
+        self._updates = _Lane()
         self._closed = False
 
     async def insert(self, document: Document) -> bool:
         """False where the `_id` or another unique key exists. Raises on any other write error."""
-        return await self._submit(_Write(asyncio.get_running_loop().create_future(), document))
+        return await self._submit(self._inserts, _Write(asyncio.get_running_loop().create_future(), document))
 
     async def update(self, filter: Mapping[str, Any], update: Document) -> bool:  # noqa: A002 - MongoDB's word
         """True where `filter` (which must name an `_id`, and hold no `$expr`) matched. `update` is made of operators.
@@ -61,33 +77,35 @@ class GroupCommit:
         Raises `WriteUnknown` where the database went away in the middle, and on any other write error."""
         if "_id" not in filter or isinstance(filter["_id"], dict):
             raise ValueError("a grouped update names exactly one document: filter by _id")
-        return await self._submit(_Write(asyncio.get_running_loop().create_future(), update, filter))
+        write = _Write(asyncio.get_running_loop().create_future(), update, filter)
+        return await self._submit(self._updates, write)
 
     async def close(self) -> None:
         self._closed = True
-        if self._flusher is not None:
-            await self._flusher
+        for lane in (self._inserts, self._updates):
+            if lane.flusher is not None:
+                await lane.flusher
 
-    async def _submit(self, write: _Write) -> bool:
+    async def _submit(self, lane: _Lane, write: _Write) -> bool:
         if self._closed:
             raise RuntimeError(f"the writes of {self._collection.name} are closed")
-        self._pending.append(write)
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush(), name=f"group commit {self._collection.name}")
+        lane.pending.append(write)
+        if lane.flusher is None:
+            lane.flusher = asyncio.create_task(self._flush(lane), name=f"group commit {self._collection.name}")
         return await write.done
 
-    async def _flush(self) -> None:
+    async def _flush(self, lane: _Lane) -> None:
         try:
-            while self._pending:
-                batch, self._pending = self._pending[: self._max_batch], self._pending[self._max_batch :]
+            while lane.pending:
+                batch, lane.pending = lane.pending[: self._max_batch], lane.pending[self._max_batch :]
                 await self._write([write for write in batch if not write.done.cancelled()])
         except BaseException as error:
-            for write in (*batch, *self._pending):
+            for write in (*batch, *lane.pending):
                 _fail(write, WriteUnknown(f"{self._collection.name}: {type(error).__name__}"))
-            self._pending = []
+            lane.pending = []
             raise
         finally:
-            self._flusher = None
+            lane.flusher = None
 
     async def _write(self, batch: Sequence[_Write]) -> None:
         if not batch:
@@ -127,7 +145,7 @@ class GroupCommit:
                 _answer(write, True)
 
     async def _matches(self, filter: Mapping[str, Any]) -> bool:  # noqa: A002 - MongoDB's word
-        return await self._collection.find_one(filter, {"_id": 1}) is not None
+        return await find_latest(self._collection, dict(filter), {"_id": 1}) is not None
 
     async def _settle_unknown(self, batch: Sequence[_Write], cause: Exception) -> None:
         """An insert is looked up and repeated; of an update only its caller can tell, by reading what it wrote."""
@@ -149,7 +167,7 @@ class GroupCommit:
         except OperationFailure as error:
             if error.code != _DUPLICATE_KEY:
                 raise
-            stored = await self._collection.find_one({"_id": document["_id"]})
+            stored = await find_latest(self._collection, {"_id": document["_id"]})
             return stored is not None and stored == _as_stored(self._collection, document)
         return True
 
