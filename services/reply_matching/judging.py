@@ -27,7 +27,7 @@ class Judging:
         never make one, and nearly every message of a mailbox would be asked about for nothing.
         """
         known = [look_inside(candidates(one), one.block) if inside else candidates(one) for one in messages]
-        found = dict(await self.tracked.find(key for one in known for key in one.keys[len(one.own) :]))
+        found = dict(await self.tracked.find(key for one in known for key in one.keys))
         names = found.keys()
         hits = [one for one in known if not names.isdisjoint(one.keys)] if found else []
         found |= await self.tracked.find(key for one in hits for key in one.own)

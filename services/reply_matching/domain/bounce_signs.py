@@ -173,7 +173,7 @@ def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[in
 def null_path(headers: Headers) -> bool:
     """The empty envelope sender that RFC 5321 demands of reports; some systems write the robot's name in its place."""
     value = headers.raw(b"return-path")
-    return value == b"<>" or value[:15].strip(b"<").lower().startswith(b"mailer-daemon")
+    return value == b"<>" or (b"-" in value[:15] and value[:15].strip(b"<").lower().startswith(b"mailer-daemon"))
 
 
 def is_delay(subject: str, notice: str) -> bool:

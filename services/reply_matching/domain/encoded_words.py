@@ -74,11 +74,21 @@ def decode_words(value: bytes) -> str:
     """A header value as text: encoded words decoded, white space collapsed, control characters removed."""
     if b"=?" not in value:
         text = value.decode("ascii") if value.isascii() else decode_bytes(value)
+    elif value[:8].lower() == b"=?utf-8?" and value.count(b"?") == 4 and value[9:10] == b"?" and value[-2:] == b"?=":
+        text = _one_word(value)
     else:
         text = _decode(_GAP.sub(rb"\1", value))
     if not text.isprintable():
         text = _CONTROLS.sub(" ", text)
     return " ".join(text.split())
+
+
+def _one_word(value: bytes) -> str:
+    """One encoded word and nothing else, in UTF-8: nearly every subject that is not ASCII."""
+    code, content = value[8:9], value[10:-2]
+    if code in b"bB":
+        return decode_bytes(_from_base64(content))
+    return decode_bytes(_from_q(content)) if code in b"qQ" else _decode(value)
 
 
 def _decode(value: bytes) -> str:

@@ -7,6 +7,7 @@ so the fields are cut with `bytes` methods only. Nothing here raises on any inpu
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from services.reply_matching.domain.encoded_words import decode_words
 
@@ -27,6 +28,11 @@ class Headers:
     def __init__(self, fields: dict[bytes, bytes], repeated: dict[bytes, list[bytes]] | None = None) -> None:
         self._fields = fields
         self._repeated = repeated
+
+    @property
+    def fields(self) -> Mapping[bytes, bytes]:
+        """Name, lower case → value, as `raw` gives it."""
+        return self._fields
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._fields
@@ -73,7 +79,7 @@ def _normal_name(name: bytes) -> bytes:
     normal = name.strip().lower()
     if b" " in normal:
         return b""
-    if len(_NAMES) < _MAX_NAMES and len(name) <= 64:
+    if normal and len(_NAMES) < _MAX_NAMES and len(name) <= 64:
         _NAMES[name] = normal
     return normal
 
@@ -82,12 +88,28 @@ def parse_block(block: bytes) -> Headers:
     """Read the fields up to the first empty line. CRLF or LF, folded, 8-bit, NUL: all are taken as they come."""
     if len(block) > MAX_BLOCK:
         block = block[:MAX_BLOCK]
+    plain = block.rstrip(b"\r\n")
+    newline = b"\r\n" if b"\r" in plain else b"\n"
+    folded = plain.replace(newline + b" ", b" ")
+    if b"\t" in folded:
+        folded = folded.replace(newline + b"\t", b" ")
+    cut = [line.partition(b":") for line in folded.split(newline)]
+    known = _NAMES
+    try:
+        fields = {known[name]: value.strip() for name, colon, value in cut if colon}
+    except KeyError:
+        return _closely(block)
+    breaks = len(cut) - 1
+    if len(fields) <= breaks or folded.count(b"\n") != breaks or folded.count(b"\r") not in (0, breaks):
+        return _closely(block)
+    return Headers(fields)
+
+
+def _closely(block: bytes) -> Headers:
+    """Any block: with a body below it, with names that are new to us or come twice, with lines that are no fields."""
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n").replace(b"\r", b" ")
-    if block[:1] == b"\n":
-        block = block.lstrip(b"\n")
-    if b"\n " in block or b"\n\t" in block:
-        block = block.replace(b"\n ", b" ").replace(b"\n\t", b" ")
+    block = block.lstrip(b"\n").replace(b"\n ", b" ").replace(b"\n\t", b" ")
     fields: dict[bytes, bytes] = {}
     repeated: dict[bytes, list[bytes]] | None = None
     known = _NAMES.get
@@ -118,14 +140,13 @@ def message_ids(value: bytes | str) -> tuple[str, ...]:
 
     Folded, separated by commas, without brackets, repeated in quotes: all are seen in the wild. Of a longer list the
     last 200 are kept with the very first ones, for a client that trims a thread keeps its root (RFC 5322, 3.6.4)."""
-    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
-    text = text.lower()
+    text = (value if isinstance(value, str) else value.decode("utf-8", "replace")).lower()
     ids = _plainly_written(text)
     if ids is None:
         if "&lt;" in text:  # a client that wrote the header through an HTML template
             text = text.replace("&lt;", "<").replace("&gt;", ">")
         ids = [normal_id(bracketed or bare) for bracketed, bare in _ID.findall(text)]
-    if len(ids) > 1:  # a quoted duplicate counts where it came last
+    if len(ids) > 1 and ("" in ids or len(set(ids)) < len(ids)):  # a quoted duplicate counts where it came last
         ids = list(dict.fromkeys(one for one in reversed(ids) if one))[::-1]
     if len(ids) > MAX_IDS:
         ids = ids[:_ROOTS] + ids[_ROOTS - MAX_IDS :]
@@ -134,13 +155,15 @@ def message_ids(value: bytes | str) -> tuple[str, ...]:
 
 def _plainly_written(text: str) -> list[str] | None:
     """`<a@b> <c@d>`, as nearly all are; None when it takes a closer look."""
-    ids = []
-    for word in text.split():
-        name = word[1:-1]
-        if word[0] != "<" or word[-1] != ">" or "<" in name or len(word) > MAX_ID_LENGTH:
+    words = text.split()
+    if len(words) == 1:
+        [name] = words
+        plain = name[0] == "<" and name[-1] == ">" and name.rfind("<") == 0 and len(name) <= MAX_ID_LENGTH
+        return [name[1:-1]] if plain else None
+    for word in words:
+        if word[0] != "<" or word[-1] != ">" or len(word) > MAX_ID_LENGTH:
             return None
-        ids.append(name)
-    return ids
+    return [word[1:-1] for word in words] if text.count("<") == len(words) else None
 
 
 def normal_id(value: bytes | str) -> str:

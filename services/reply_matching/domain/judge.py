@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import timedelta
 
 from services.reply_matching.domain.addresses import address_of
-from services.reply_matching.domain.headers import MAX_IDS, Headers, message_ids, normal_id, parse_block
+from services.reply_matching.domain.encoded_words import decode_words
+from services.reply_matching.domain.headers import MAX_IDS, Headers, message_ids, parse_block
 from services.reply_matching.domain.judged import (
     SUBJECT_WINDOW,
     Candidates,
@@ -44,28 +45,31 @@ _CLOCK_SKEW = timedelta(minutes=10)
 def candidates(message: JudgedMessage, window: timedelta = SUBJECT_WINDOW) -> Candidates:
     """Every key this message could be found under, from its headers alone."""
     headers = parse_block(message.block)
-    raw, team = headers.raw, message.team_id
+    field, team = headers.fields.get, message.team_id
     found = Candidates(message, headers, report_like=looks_like_report(headers))
-    own = raw(b"message-id")
-    if own:
-        found.own = message_id_keys(team, message_ids(own)[:2] or (normal_id(own),))
-    if raw(b"in-reply-to"):
-        found.in_reply_to = message_id_keys(team, _ids(headers, b"in-reply-to")[:LOOKUP_IDS])
-    if raw(b"references"):
-        found.references = message_id_keys(team, nearest_first(_ids(headers, b"references")))
-    marker = raw(b"x-replywire-id")
+    answered: tuple[str, ...] = ()
+    if field(b"in-reply-to"):
+        answered = _ids(headers, b"in-reply-to")[:LOOKUP_IDS]
+        found.in_reply_to = message_id_keys(team, answered)
+    if field(b"references"):
+        chain = nearest_first(_ids(headers, b"references"))
+        if chain and chain[:1] == answered:  # as nearly all name it: once more, as the last of the chain
+            found.references = found.in_reply_to + message_id_keys(team, chain[1:])
+        else:
+            found.references = message_id_keys(team, chain)
+    marker = field(b"x-replywire-id")
     if marker:
         found.marker = (marker_key(team, marker.decode("utf-8", "replace")),)
     if message.provider_thread_id:
         found.thread = (thread_key(team, message.account_id, message.provider_thread_id),)
-    thread_index = raw(b"thread-index")
+    thread_index = field(b"thread-index")
     if thread_index:
         found.thread_index = thread_index_keys(team, thread_index)
-    subject = raw(b"subject")
-    if b":" in subject or b"=?" in subject or not subject.isascii():  # else no mark of a reply can stand before it
-        about, marked = split_subject(headers.text(b"subject"))
+    subject = field(b"subject")
+    if subject and (b":" in subject or b"=?" in subject or not subject.isascii()):  # else no mark of a reply is in it
+        about, marked = split_subject(decode_words(subject))
         if marked and about:
-            sender = address_of(raw(b"from"))
+            sender = address_of(field(b"from", b""))
             if sender:
                 found.subject = (subject_key(team, message.account_id, about, sender),)
     return found

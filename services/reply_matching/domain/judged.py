@@ -1,4 +1,4 @@
-"""The values judgement takes and gives; frozen, without behaviour beyond what is derived from themselves."""
+"""The values judgement takes and gives, without behaviour beyond what is derived from themselves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from services.reply_matching.domain.headers import Headers
+from services.reply_matching.domain.headers import Headers, message_ids, normal_id
+from services.reply_matching.domain.keys import message_id_keys
 
 SUBJECT_WINDOW = timedelta(days=30)
 """How long after a sending a message of the same subject from the same person may still be its answer."""
@@ -24,9 +25,10 @@ class Evidence:
         return f"{self.sign}: {self.seen}" if self.seen else self.sign
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JudgedMessage:
-    """One message in somebody's mailbox, by its header block alone."""
+    """One message in somebody's mailbox, by its header block alone. Not frozen, for there is one per message of every
+    mailbox."""
 
     account_id: str
     team_id: str
@@ -81,12 +83,10 @@ class Confidence(StrEnum):
 @dataclass(slots=True)
 class Candidates:
     """Every key a message may be found under, in the order in which they count. Not frozen: one is made per message of
-    every mailbox, and a frozen one takes four times as long to make."""
+    every mailbox, and a frozen one takes three times as long to make."""
 
     message: JudgedMessage
     headers: Headers
-    own: tuple[bytes, ...] = ()
-    """The message's own id: known means that it is a copy of a message we know."""
     in_reply_to: tuple[bytes, ...] = ()
     references: tuple[bytes, ...] = ()
     """The nearest first."""
@@ -101,11 +101,16 @@ class Candidates:
     looked_inside: bool = False
 
     @property
+    def own(self) -> tuple[bytes, ...]:
+        """The message's own id: known means that it is a copy of a message we know. Asked of the few that matched."""
+        value = self.headers.raw(b"message-id")
+        return message_id_keys(self.message.team_id, message_ids(value)[:2] or (normal_id(value),)) if value else ()
+
+    @property
     def keys(self) -> tuple[bytes, ...]:
-        """All of them, for one lookup; a batch may hold the same key twice."""
+        """All that may lead to what it answers, for one lookup; a batch may hold the same key twice."""
         return (
-            self.own
-            + self.in_reply_to
+            self.in_reply_to
             + self.references
             + self.marker
             + self.thread

@@ -18,23 +18,25 @@ _REPORT_SUBJECTS = (
 def looks_like_report(headers: Headers) -> bool:
     """True when the message is a report by type, by a field only reports carry, by a mail system's name, or by two
     weaker signs together."""
-    content_type = headers.raw(b"content-type")[:200].decode("latin-1").lower()
+    field = headers.fields.get
+    content_type = field(b"content-type", b"")[:200].decode("latin-1").lower()
     if "report" in content_type or "delivery-status" in content_type:
         return "disposition-notification" not in content_type
     if headers.has_any(_REPORT_FIELDS):
         return True
-    sender = headers.raw(b"from")[:300].decode("latin-1").lower()
+    sender = field(b"from", b"")[:300].decode("latin-1").lower()
     if "daemon" in sender or _EXCHANGE in sender:
         return True
-    answers = b"in-reply-to" in headers or b"references" in headers
-    if not answers and headers.raw(b"subject")[:60].decode("latin-1").lower().startswith(_REPORT_SUBJECTS):
+    subject = field(b"subject", b"")[:60].decode("latin-1").lower()
+    if subject.startswith(_REPORT_SUBJECTS) and not headers.has_any(_ANSWERING):
         return True
     nobody = null_path(headers)
-    if b"x-original-message-id" in headers and (nobody or b"auto-submitted" in headers):
+    submitted = field(b"auto-submitted") is not None
+    if (nobody or submitted) and b"x-original-message-id" in headers:
         return True
     if nobody and content_type.startswith(("multipart/mixed", "message/")):
         return True
-    if nobody or b"auto-submitted" in headers or _is_robot(sender):
+    if nobody or submitted or _is_robot(sender):
         return SUBJECT.search(headers.text(b"subject")[:300].lower()) is not None
     return False
 
@@ -64,3 +66,4 @@ def _is_robot(sender: str) -> bool:
 
 _EXCHANGE = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
 _REPORT_FIELDS = frozenset({b"x-failed-recipients", b"x-hmxmroriginalrecipient"})
+_ANSWERING = frozenset({b"in-reply-to", b"references"})

@@ -46,11 +46,14 @@ def split_subject(subject: str) -> tuple[str, bool]:
     text = " ".join(text.split())
     position, marked = 0, False
     while position < len(text):
-        mark = _MARK.match(text, position)
+        if text.startswith("re: ", position):
+            position, marked = position + 4, True
+            continue
+        mark = _MARK.match(text, position) if text.find(":", position) > 0 else None
         if mark:
             position, marked = mark.end(), True
             continue
-        tag = _TAG.match(text, position)
+        tag = _TAG.match(text, position) if text[position] in "[*{" else None
         if not tag or tag.end() == len(text):
             break
         position = tag.end()
