@@ -23,7 +23,7 @@ class Lease:
     key: str
     owner: str
     token: int
-    """Grows with every change of owner."""
+    """Grows every time that somebody takes it."""
     lost: asyncio.Event = field(default_factory=asyncio.Event, compare=False, repr=False)
     """Set by `keep` once the lease can no longer be relied on."""
 
@@ -38,10 +38,10 @@ class Leases:
         self._until = {"$add": ["$$NOW", int(ttl.total_seconds() * 1000)]}
 
     async def acquire(self, key: str, **facts: Any) -> Lease | None:
-        """None while another holds it. Taking one's own again renews it."""
+        """None while another holds it. One's own is taken anew, under a new number: what the former holding has left
+        half done is then as foreign as another's."""
         free = {"_id": key, "$expr": {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$eq": ["$owner", self.owner]}]}}
-        token = {"$cond": [{"$eq": ["$owner", self.owner]}, "$token", {"$add": ["$token", 1]}]}
-        taken = {"token": token, "owner": self.owner, "until": self._until, **_literal(facts)}
+        taken = {"token": {"$add": ["$token", 1]}, "owner": self.owner, "until": self._until, **_literal(facts)}
         document = await self._collection.find_one_and_update(free, [{"$set": taken}], return_document=True)
         if document is None and await self._create(key):
             document = await self._collection.find_one_and_update(free, [{"$set": taken}], return_document=True)

@@ -53,11 +53,13 @@ T = TypeVar("T")
 OUTAGES: tuple[type[PyMongoError], ...] = (ConnectionFailure, ExecutionTimeout, WriteConcernError, WTimeoutError)
 """The database is away or unsure; the write may or may not be stored. Re-read by key, then try again."""
 
+_LATEST_WITHIN_MS = 10_000
+
 __all__ = (
     "OUTAGES", "AutoReconnect", "BulkWriteError", "Client", "CodecOptions", "Collection", "ConnectionFailure",
     "Database", "Document", "DuplicateKey", "InsertOne", "NetworkTimeout", "NotPrimaryError", "OperationFailure",
     "PyMongoError", "ServerSelectionTimeoutError", "Session", "UpdateOne", "WriteConcernError", "connect",
-    "open_client", "with_transaction",
+    "find_latest", "open_client", "with_transaction",
 )  # fmt: skip
 
 
@@ -81,6 +83,14 @@ def open_client(url: str, *, name: str = "replywire") -> Client:
 def connect(settings: RuntimeSettings) -> tuple[Client, Database]:
     client = open_client(settings.mongodb_url, name=f"replywire-{settings.service}")
     return client, client[settings.mongodb_database]
+
+
+async def find_latest(collection: Collection, query: Document, fields: Document | None = None) -> Document | None:
+    """The document as it is after every write before this call, one of unknown outcome included: a majority read may
+    still show it as it was before. For doubts only; it costs a round through the journal. Raises one of `OUTAGES`."""
+    latest = collection.with_options(read_concern=ReadConcern("linearizable"))
+    found: Document | None = await latest.find_one(query, fields, max_time_ms=_LATEST_WITHIN_MS)
+    return found
 
 
 async def with_transaction(client: Client, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:

@@ -19,7 +19,7 @@ from services.runtime import metrics, tracing
 from services.runtime.failpoints import hit
 from services.runtime.group_commit import GroupCommit
 from services.runtime.logging import get_logger
-from services.runtime.mongo import Collection, Document
+from services.runtime.mongo import OUTAGES, Collection, Document
 from services.runtime.outcomes import Outage, Refused
 from services.runtime.publisher import Publisher
 from services.runtime.taking_off import FIELD, TakingOff
@@ -28,6 +28,7 @@ INDEX: Document = {"keys": [("owed.at", 1)], "sparse": True}
 """Every collection with owed events needs this index."""
 
 _PAGE = 200
+_AWAY: tuple[type[Exception], ...] = (Outage, *OUTAGES)
 _log = get_logger(__name__)
 
 
@@ -110,5 +111,10 @@ class OwedEvents:
     async def run_sweeper(self, every: timedelta = timedelta(seconds=5)) -> None:
         """For ever; give it to `app.task`. Goes on at once while there is a full page."""
         while True:
-            if await self.sweep() < _PAGE:
+            try:
+                full = await self.sweep() >= _PAGE
+            except _AWAY as outage:
+                full = False
+                _log.warning("owed events not swept", collection=self._collection.name, error=str(outage))
+            if not full:
                 await asyncio.sleep(every.total_seconds())

@@ -45,24 +45,32 @@ class Dispatcher:
 
     async def run(self) -> None:
         """For ever: the safety poll, and the timer of what becomes due before the next one."""
-        poll = self._tools.settings.poll_seconds
         while True:
             self._scan_now.clear()
-            until = datetime.now(UTC) + timedelta(seconds=poll)
-            room = self._tools.settings.mailboxes_at_once - len(self._workers)
-            found = await self._mailboxes.to_look_at(until, min(room, 500)) if room > 0 else []
-            now = datetime.now(UTC)
-            pause = poll
-            for account, due in found:
-                if due <= now:
-                    self._start(account)
-                else:
-                    pause = min(pause, (due - now).total_seconds())
+            try:
+                pause = await self._scan()
+            except OUTAGES as outage:
+                _log.warning("due mailboxes not looked for", error=str(outage))
+                pause = self._tools.settings.poll_seconds
             try:
                 async with asyncio.timeout(pause):
                     await self._scan_now.wait()
             except TimeoutError:
                 continue
+
+    async def _scan(self) -> float:
+        """Seconds until the next one."""
+        pause = self._tools.settings.poll_seconds
+        until = datetime.now(UTC) + timedelta(seconds=pause)
+        room = self._tools.settings.mailboxes_at_once - len(self._workers)
+        found = await self._mailboxes.to_look_at(until, min(room, 500)) if room > 0 else []
+        now = datetime.now(UTC)
+        for account, due in found:
+            if due <= now:
+                self._start(account)
+            else:
+                pause = min(pause, (due - now).total_seconds())
+        return pause
 
     async def drain(self) -> None:
         """Begin nothing more and finish what is under way."""

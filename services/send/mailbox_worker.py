@@ -30,6 +30,7 @@ from services.send.routes import Route, Routes
 from services.send.settings import Settings
 
 _OUR_OUTAGE = timedelta(seconds=2)
+_LOOKS_IN_VAIN = 2
 _BY_ITSELF = "Nothing needs to be done: it goes on by itself."
 _log = get_logger(__name__)
 
@@ -65,6 +66,7 @@ class MailboxWorker:
         self._woken = True
         self._looked_at = 0.0
         self._page_was_full = False
+        self._in_vain = 0
         self._stopping = False
         self.resting = False
         """True during its last look: a wake-up must then be written down."""
@@ -104,21 +106,24 @@ class MailboxWorker:
         if self._should_look():
             due = await self._look()
             if due:
+                self._in_vain = 0
                 await self._take(due)
                 return False
         if self._running:
             await self._until_stirred(self._tools.settings.poll_seconds)
             return False
         next_due = await self._tools.messages.next_due(self._mailbox.account)
-        if next_due is not None and next_due <= _now():
-            self._woken = True
-            return False
-        if await self._until_stirred(self._linger(next_due)):
+        if (next_due is None or next_due > _now()) and await self._until_stirred(self._linger(next_due)):
             return False
         if next_due is not None and next_due <= _now():
-            self._woken = True
-            return False
+            return self._look_again()
         return await self._rest(next_due)
+
+    def _look_again(self) -> bool:
+        """True where what is due does not show: a write whose answer was lost took it; the next number will see it."""
+        self._in_vain += 1
+        self._woken = True
+        return self._in_vain > _LOOKS_IN_VAIN
 
     def _should_look(self) -> bool:
         """Not for every message that comes or ends: half a window of room is worth a question."""

@@ -14,7 +14,7 @@ from replywire_contracts.event import Event
 from services.providers.types import Identities
 from services.runtime.group_commit import GroupCommit, WriteUnknown
 from services.runtime.logging import get_logger
-from services.runtime.mongo import OUTAGES, Collection, Document
+from services.runtime.mongo import OUTAGES, Collection, Document, find_latest
 from services.runtime.owed import OwedEvents
 from services.send.adapters.documents import WORK, document_of, filter_of, identities_of, message_of, update_of
 from services.send.adapters.pieces import Pieces
@@ -83,7 +83,7 @@ class Messages:
         raise AssertionError
 
     async def _was_written(self, message: str, step: str) -> bool:
-        found = await self._collection.find_one({"_id": message}, {"step": 1})
+        found = await find_latest(self._collection, {"_id": message}, {"step": 1})
         return found is not None and found.get("step") == step
 
     async def note(self, message: str, guard: Mapping[str, Any], update: Document) -> bool:
@@ -135,7 +135,7 @@ class Messages:
             yield document["_id"], document["due"]
 
     async def find(self, message: str) -> Document | None:
-        return await self._collection.find_one({"_id": message})
+        return await find_latest(self._collection, {"_id": message})
 
     async def read(self, message: str) -> Message | None:
         found = await self._collection.find_one({"_id": message}, WORK)
