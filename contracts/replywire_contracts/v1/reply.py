@@ -28,7 +28,9 @@ class Answer(Event):
     account_id: AccountId
     metadata: Metadata = Field(default={}, description="As given with the send request")
     matched_by: str = Field(
-        description="in_reply_to, references, marker, provider_thread, thread_index, subject, embedded_original"
+        description=(
+            "in_reply_to, references, marker, provider_thread, thread_index, subject, embedded_original, correction"
+        )
     )
     confidence: str = Field(description="certain, probable")
     evidence: tuple[Evidence, ...] = ()
@@ -44,7 +46,15 @@ class Answer(Event):
     subject_changed: bool = False
     received_at: Moment
     provider_thread_id: str | None = Field(default=None, max_length=512)
-    corrects: str | None = Field(default=None, description="The id of an earlier event that this one corrects")
+    other_account: bool = Field(
+        default=False, description="Found in a colleague's mailbox, not in the one the tracked message left from"
+    )
+    corrects: str | None = Field(
+        default=None, description="The id of an earlier event that this one takes the place of, of whatever kind"
+    )
+    withdrawn: bool = Field(
+        default=False, description="Said of a correction: this was no answer of yours at all; forget the earlier event"
+    )
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
@@ -88,6 +98,11 @@ class BounceDetected(Answer):
 
     NOUN: ClassVar[str] = "bounce"
 
+    hardness: str | None = Field(
+        default=None,
+        max_length=16,
+        description="hard (every failed address cannot work), soft; absent where the server still tries",
+    )
     recipients: tuple[BouncedRecipient, ...] = ()
 
 

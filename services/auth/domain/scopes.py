@@ -12,6 +12,7 @@ SCOPES: dict[str, str] = {
     "messages:read": "read drafts, states and history of messages",
     "messages:write": "send, cancel and resolve messages",
     "replies:read": "read detected replies, bounces and complaints",
+    "replies:write": "correct what a reply was taken for",
     "mailboxes:read": "see how far each mailbox is synced",
     "mailboxes:write": "ask for a mailbox to be synced again",
     "calendars:read": "read calendars of mailboxes that have one",

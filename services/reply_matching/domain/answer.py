@@ -27,7 +27,12 @@ from services.reply_matching.domain.judged import Tracked, Verdict
 from services.reply_matching.domain.mime_reading import Mail, Part
 from services.reply_matching.domain.reply_text import new_text
 
-_AUTOMATIC = frozenset({Class.OUT_OF_OFFICE, Class.AUTO_REPLY, Class.CHALLENGE, Class.LIST})
+_KINDS: dict[Class, type[Answer]] = {
+    Class.HUMAN: ReplyDetected,
+    Class.BOUNCE: BounceDetected,
+    Class.DELAYED: BounceDetected,
+    Class.COMPLAINT: ComplaintDetected,
+}
 _MAX_ATTACHMENTS = 100
 
 
@@ -52,6 +57,11 @@ class Judged:
     headers: Headers = field(repr=False)
     verdict: Verdict
     classification: Classification
+
+
+def kind_of(klass: Class) -> type[Answer]:
+    """The event that announces a class."""
+    return _KINDS.get(klass, AutoReplyDetected)
 
 
 def identity_of(headers: Headers, raw: bytes) -> str:
@@ -129,13 +139,16 @@ def announcement(
         "subject_changed": verdict.subject_changed,
         "received_at": judged.received_at,
         "provider_thread_id": judged.provider_thread_id,
+        "other_account": verdict.other_account,
     }
-    if found.klass in (Class.BOUNCE, Class.DELAYED):
-        return BounceDetected(**facts, recipients=_recipients(found))
-    if found.klass is Class.COMPLAINT:
+    kind = kind_of(found.klass)
+    if kind is BounceDetected:
+        hardness = found.hardness.value if found.hardness else None
+        return BounceDetected(**facts, hardness=hardness, recipients=_recipients(found))
+    if kind is ComplaintDetected:
         named = next((report.address for report in found.recipients if report.address), None)
         return ComplaintDetected(**facts, feedback_type=found.reason or "abuse", recipient=named)
-    if found.klass in _AUTOMATIC:
+    if kind is AutoReplyDetected:
         returns = found.return_date
         return AutoReplyDetected(
             **facts,
