@@ -6,26 +6,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
-from replywire_contracts.v1.values import Failure, Identities
+from replywire_contracts.v1.values import Failure
 
 from services.providers.errors import OutcomeUnknown, Permanent, ProviderError, ReauthRequired, Scope, Transient
 from services.send.domain import moves
 from services.send.domain.backoff import Backoff
 from services.send.domain.failures import failure_of
 from services.send.domain.mailbox import CONNECTED, DISCONNECTED, Mailbox
-from services.send.domain.message import Message
-from services.send.domain.moves import Move
 from services.send.domain.outcome import Verdict, verdict
-from services.send.domain.state import CLOSED, HANDED_OVER, State
+from services.send.domain.state import State
 from services.send.domain.triage import before_hand_over
 from tests.unit.send.messages import NOW, message
 
 WHY = Failure(reason="busy")
 SETTLE = timedelta(seconds=10)
-NAMES = Identities(message_ids=("<m@example.com>",), marker="abc")
 
 
 def judged(error: ProviderError, **changes: object) -> Verdict:
@@ -111,99 +105,3 @@ def test_what_is_left_over_is_sorted_by_how_far_it_came(
     assert (None if found is None else found.to) == to
     if found is not None:
         assert message(**changes).state in found.among
-
-
-class Provider(RuleBasedStateMachine):
-    """Two dispatchers, one of which may sleep at any point, and one provider: whatever they do in whatever order, the
-    mail leaves at most once unless a person decided otherwise, and what left is never called failed."""
-
-    running = Bundle("running")
-
-    @initialize()
-    def begin_with(self) -> None:
-        self.stored = message()
-        self.fence = 0
-        self.left = 0
-        self.resent = 0
-
-    def apply(self, move: Move) -> bool:
-        stored = self.stored
-        held = (
-            stored.state in move.among
-            and (move.attempt is None or move.attempt == stored.attempts)
-            and (move.fence is None or move.fence == stored.fence)
-        )
-        if held:
-            values = {name: value for name, value in move.values.items() if name in Message.__dataclass_fields__}
-            self.stored = replace(stored, state=move.to, due=move.due, **values)
-        return held
-
-    @rule(target=running)
-    def claim(self) -> tuple[str, Message]:
-        """A new lease: its dispatcher takes what has not been committed."""
-        self.fence += 1
-        if self.stored.state in (State.QUEUED, State.DEFERRED, State.CLAIMED, State.SUBMITTING):
-            self.stored = replace(self.stored, state=State.CLAIMED, fence=self.fence)
-            return ("claimed", self.stored)
-        if self.stored.state is State.COMMITTING:
-            self.apply(moves.lost(self.stored, WHY, NOW, NOW))
-        return ("over", self.stored)
-
-    @rule(target=running, one=consumes(running))
-    def go_on(self, one: tuple[str, Message]) -> tuple[str, Message]:
-        step, seen = one
-        if step == "claimed":
-            begun = moves.begin(seen, seen.fence, NOW)
-            if self.apply(begun):
-                return ("begun", self.stored)
-        elif step == "begun":
-            if self.apply(moves.commit(seen, None, NOW)):
-                return ("committed", seen)
-        elif step == "committed":
-            self.left += 1
-            return ("answered", seen)
-        elif step == "answered":
-            self.apply(moves.sent(seen, NAMES, (), NOW, note={}, copy_due=None))
-        return ("over", seen)
-
-    @rule(one=consumes(running), how=st.sampled_from(["die", "refused"]))
-    def end_badly(self, one: tuple[str, Message], how: str) -> None:
-        """It dies where it stands, or the server refuses it before anything left."""
-        step, seen = one
-        if how == "refused" and step in ("begun", "committed"):
-            self.apply(moves.deferred(seen, WHY, NOW, NOW))
-
-    @rule()
-    def cannot_know(self) -> None:
-        if self.stored.state is State.UNKNOWN:
-            self.apply(moves.unconfirmed(self.stored, WHY, NOW))
-
-    @rule()
-    def cancel(self) -> None:
-        self.apply(moves.cancelled(self.stored, NOW, "requested"))
-
-    @rule()
-    def a_person_resends(self) -> None:
-        if self.stored.state is State.UNCONFIRMED and self.apply(moves.resend(self.stored, NOW, "somebody")):
-            self.resent += 1
-
-    @invariant()
-    def leaves_once(self) -> None:
-        if hasattr(self, "stored"):
-            assert self.left <= 1 + self.resent, "sent twice and nobody decided so"
-
-    @invariant()
-    def is_not_called_failed(self) -> None:
-        if hasattr(self, "stored") and self.left and not self.resent:
-            assert self.stored.state not in (State.FAILED, State.QUEUED, State.DEFERRED, State.CANCELLED)
-
-    @invariant()
-    def closed_is_closed(self) -> None:
-        if hasattr(self, "stored") and self.stored.state in CLOSED:
-            assert self.stored.due is None
-        if hasattr(self, "stored") and self.stored.state in HANDED_OVER:
-            assert self.stored.attempts > 0
-
-
-Provider.TestCase.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
-TestWhateverHappensItLeavesOnce = Provider.TestCase
