@@ -25,7 +25,11 @@ def outgoing() -> dict[str, str]:
 @contextmanager
 def incoming(name: str, headers: Mapping[str, str] | None, **facts: str) -> Iterator[None]:
     """Go on with the sender's trace in a span called `name`. `facts` are ids alone: spans leave the machine."""
-    token = context.attach(_propagator.extract(headers)) if headers and "traceparent" in headers else None
+    traced = headers is not None and "traceparent" in headers
+    if not traced and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        yield  # no SDK makes spans, and there is no trace to carry on
+        return
+    token = context.attach(_propagator.extract(headers)) if headers and traced else None
     try:
         with _tracer.start_as_current_span(
             name, attributes=dict(facts), record_exception=False, set_status_on_exception=False
