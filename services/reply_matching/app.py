@@ -9,6 +9,7 @@ from replywire_contracts.v1.rpc import AddIdentities, ConfirmHeld, Judge, Regist
 from services.reply_matching.adapters.own_addresses import MongoOwnAddresses
 from services.reply_matching.adapters.replies import MongoReplies
 from services.reply_matching.adapters.tracked import MongoTrackedMessages
+from services.reply_matching.correcting import Correcting
 from services.reply_matching.handlers import Handlers
 from services.reply_matching.holding import Holding
 from services.reply_matching.http import routes
@@ -36,7 +37,7 @@ def build(settings: Settings) -> App:
     serve(app, ConfirmHeld)(handlers.confirm_held)
     consume(app, MATCHED, InboxMatched, concurrency=16)(handlers.on_inbox_matched)
 
-    app.http.include_router(routes(replies))
+    app.http.include_router(routes(replies, Correcting(tracked, replies, lambda: app.bodies)))
     app.task(lambda: replies.owed.run_sweeper(), name="sweep owed replies")
     for store in (tracked, own_addresses, replies):
         app.on_stop(store.close)

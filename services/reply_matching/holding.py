@@ -67,9 +67,9 @@ class Holding:
             correlation_id=record.correlation_id,
             metadata=dict(record.metadata),
             words=words,
-            new_words=await self._body(words.new),
-            whole_text=await self._body(words.text),
-            html=Body(object_ref=await self.bodies().put(words.html.encode())) if words.html else None,
+            new_words=await text_body(self.bodies(), words.new),
+            whole_text=await text_body(self.bodies(), words.text),
+            html=await text_body(self.bodies(), words.html, inline=0) if words.html else None,
             attachments=tuple(attachments),
             causation_id=event.id,
         )
@@ -107,15 +107,17 @@ class Holding:
         )
         return judged, record
 
-    async def _body(self, text: str) -> Body:
-        encoded = text.encode()
-        return Body(text=text) if len(encoded) <= _INLINE_TEXT else Body(object_ref=await self.bodies().put(encoded))
-
     async def _kept(self, content: bytes, info: AttachmentInfo) -> AttachmentInfo:
         """A file within the limit, by reference; a larger one is only named."""
         if info.size > self.attachment_limit or not content:
             return info
         return info.model_copy(update={"object_ref": await self.bodies().put(content)})
+
+
+async def text_body(bodies: Bodies, text: str, inline: int = _INLINE_TEXT) -> Body:
+    """As an event carries it: itself up to `inline` octets, else by reference."""
+    encoded = text.encode()
+    return Body(text=text) if len(encoded) <= inline else Body(object_ref=await bodies.put(encoded))
 
 
 def _document(

@@ -7,15 +7,41 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field, JsonValue
-from replywire_contracts.catalogue import event_type
-from replywire_contracts.event import Event
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from replywire_contracts.v1.values import AttachmentInfo
 
+from services.reply_matching.correcting import Correcting, Unheard, announced_of
+from services.reply_matching.domain.classification import Class
 from services.reply_matching.ports import HeldReplies
 from services.runtime.http import Caller, HttpProblem, Page, api_key, decode_cursor, encode_cursor
+from services.runtime.outcomes import Malformed
 
 _Reader = Annotated[Caller, Depends(api_key("replies:read"))]
+_Corrector = Annotated[Caller, Depends(api_key("replies:write"))]
+
+
+class CorrectionAsked(BaseModel):
+    """What it was in truth. What is left out stays as it was announced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message_class: Class | None = Field(default=None, alias="class")
+    request_id: str | None = Field(default=None, min_length=1, max_length=128, description="The message it answers")
+    none: bool = Field(default=False, description="It answers no message of yours")
+    reason: str = Field(default="", max_length=500)
+
+
+class CorrectionView(BaseModel):
+    """A correction as recorded: which key asked for it, and which event took the place of which."""
+
+    by: str
+    at: datetime
+    reason: str
+    event_id: str
+    corrects: str
+    message_class: str = Field(serialization_alias="class")
+    request_id: str
+    withdrawn: bool
 
 
 class ReplyView(BaseModel):
@@ -31,6 +57,8 @@ class ReplyView(BaseModel):
     incomplete: bool = Field(description="The message was too large, or gone before it could be fetched whole")
     event_kind: str
     event: dict[str, JsonValue]
+    withdrawn: bool = Field(description="Corrected: it answers no message of yours")
+    corrections: list[CorrectionView]
 
 
 class ReplyWhole(ReplyView):
@@ -38,7 +66,7 @@ class ReplyWhole(ReplyView):
     html: str = Field(description="Sanitised: no scripts, nothing loaded from afar")
 
 
-def routes(replies: HeldReplies) -> APIRouter:
+def routes(replies: HeldReplies, correcting: Correcting) -> APIRouter:
     router = APIRouter(prefix="/v1/replies", tags=["replies"])
 
     @router.get("", response_model_by_alias=True)
@@ -66,14 +94,48 @@ def routes(replies: HeldReplies) -> APIRouter:
     async def read_reply(caller: _Reader, reply_id: str) -> ReplyWhole:
         found = await replies.one(caller.team_id, reply_id)
         if found is None:
-            raise HttpProblem(404, "not_found", "No reply of your team has this id.")
-        return ReplyWhole(**_view(found), text=found["words"]["text"], html=found["words"]["html"])
+            raise _unheard()
+        return _whole(found)
+
+    @router.post("/{reply_id}/correction", response_model_by_alias=True)
+    async def correct_reply(caller: _Corrector, reply_id: str, asked: CorrectionAsked) -> ReplyWhole:
+        """Say what a reply was in truth; an event that names the earlier one in `corrects` is published. The same
+        correction twice is one event."""
+        other = asked.message_class is not None or asked.request_id is not None
+        if asked.none == other:
+            wrong = (
+                "cannot stand beside class or request_id" if asked.none else "is missing, as are request_id and none"
+            )
+            remedy = "Give `class`, `request_id` or both - or `none: true` alone."
+            field = "none" if asked.none else "class"
+            raise Malformed(f"{field} {wrong}.", field, remedy)
+        try:
+            corrected = await correcting.correct(
+                caller.team_id,
+                reply_id,
+                klass=asked.message_class,
+                request_id=asked.request_id,
+                none=asked.none,
+                reason=asked.reason,
+                key_id=caller.key_id,
+            )
+        except Unheard:
+            raise _unheard() from None
+        return _whole(corrected)
 
     return router
 
 
+def _unheard() -> HttpProblem:
+    return HttpProblem(404, "not_found", "No reply of your team has this id.")
+
+
+def _whole(reply: Mapping[str, Any]) -> ReplyWhole:
+    return ReplyWhole(**_view(reply), text=reply["words"]["text"], html=reply["words"]["html"])
+
+
 def _view(reply: Mapping[str, Any]) -> dict[str, Any]:
-    announced: Event = event_type(reply["announced_kind"]).decode(reply["announced"])
+    announced = announced_of(reply)[0]
     return {
         "reply_id": reply["_id"],
         "request_id": reply["request_id"],
@@ -85,4 +147,6 @@ def _view(reply: Mapping[str, Any]) -> dict[str, Any]:
         "incomplete": reply["incomplete"],
         "event_kind": announced.kind(),
         "event": announced.model_dump(mode="json", exclude_none=True),
+        "withdrawn": announced.withdrawn,
+        "corrections": [{**one, "message_class": one["class"]} for one in reply.get("corrections", ())],
     }

@@ -79,6 +79,20 @@ class Replies(Protocol):
         """Store a reply with its owed event, then publish that; False where it is held already."""
         ...
 
+    async def one(self, team_id: str, reply_id: str) -> Mapping[str, Any] | None: ...
+
+    async def correct(
+        self,
+        reply_id: str,
+        corrected: int,
+        changes: Mapping[str, Any],
+        entry: Mapping[str, Any],
+        owed: Mapping[str, Any],
+    ) -> bool:
+        """Change a reply, append to its corrections and owe the event, in one write, then publish that. False where
+        it has had more than `corrected` corrections by now: nothing is changed then."""
+        ...
+
     async def settle(self, account_id: str, ref: str) -> None:
         """Note that this place in a mailbox has been judged for good."""
         ...

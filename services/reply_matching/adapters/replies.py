@@ -32,6 +32,22 @@ class MongoReplies:
             await self.owed.settle(reply["_id"], reply["owed"])
         return new
 
+    async def correct(
+        self,
+        reply_id: str,
+        corrected: int,
+        changes: Mapping[str, Any],
+        entry: Mapping[str, Any],
+        owed: Mapping[str, Any],
+    ) -> bool:
+        changed = await self._writes.update(
+            {"_id": reply_id, f"corrections.{corrected}": {"$exists": False}},
+            {"$set": dict(changes), "$push": {"corrections": dict(entry), "owed": dict(owed)}},
+        )
+        if changed:
+            await self.owed.settle(reply_id, [dict(owed)])
+        return changed
+
     async def settle(self, account_id: str, ref: str) -> None:
         await self._settlements.insert({"_id": f"{account_id}/{ref}", "at": datetime.now(UTC)})
 
