@@ -11,7 +11,8 @@ from services.auth.domain.audit import AuditRecord
 from services.auth.domain.sealing import SealedBox
 from services.runtime.failpoints import hit
 from services.runtime.mongo import Client, Database, Document, DuplicateKey, Session, with_transaction
-from services.runtime.owed import FIELD, OwedEvents, owe
+from services.runtime.owed import OwedEvents, owe
+from services.runtime.taking_off import FIELD
 
 _ROTATION_PAGE = 200
 
