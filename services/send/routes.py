@@ -84,10 +84,14 @@ class Routes:
         """True where the refused credentials were only stale: the next route has fresh ones. Once in a while only, or
         a provider that refuses every token would be asked for ever."""
         account, now = route.credentials.account_id, _now()
-        if not route.capabilities.oauth or now - self._refreshed.get(account, _LONG_AGO) < _ONE_REFRESH_IN:
+        if not route.capabilities.oauth:
             return False
         try:
-            _, revision = await self._credentials.lease(account, refresh_rejected=route.revision)
+            _, revision = await self._credentials.lease(account)
+            if revision == route.revision:
+                if now - self._refreshed.get(account, _LONG_AGO) < _ONE_REFRESH_IN:
+                    return False
+                _, revision = await self._credentials.lease(account, refresh_rejected=route.revision)
         except (RpcRefused, Outage) as error:
             _log.warning("refused credentials not refreshed", account_id=account, error=str(error))
             return False
