@@ -134,7 +134,7 @@ async def test_what_cannot_be_meant_is_refused_by_field_and_remedy(service: Serv
     await service.rpc.call(
         Register(messages=(tracked("theirs", "<x@example.net>").model_copy(update={"team_id": "rival"}),))
     )
-    refused = {
+    refused: dict[str, dict[str, Any]] = {
         "request_id": {"request_id": "theirs"},
         "class": {},
         "none": {"none": True, "class": "human"},
