@@ -126,6 +126,19 @@ async def announced(world: World, requests: Collection[str], timeout: float = 12
         raise TimeoutError(f"not announced after {timeout:g} s: {sorted(missing)[:10]}") from None
 
 
+async def known(world: World) -> list[str]:
+    """Every request that the messages API lists."""
+    requests: list[str] = []
+    asked: dict[str, str | int] = {"limit": 200}
+    async with world.running.api("send") as api:
+        while True:
+            page = (await api.get("/v1/messages", params=asked)).json()
+            requests += [message["request_id"] for message in page["items"]]
+            if page.get("next") is None:
+                return requests
+            asked["cursor"] = page["next"]
+
+
 async def seen(
     world: World, requests: Collection[str], addresses: Collection[str] = (), *, everything: bool = False
 ) -> Seen:
