@@ -34,7 +34,6 @@ from services.send.hand_over import HandOver
 from services.send.handlers import Handlers
 from services.send.http import Doors, routes
 from services.send.intake import Intake
-from services.send.mailbox_worker import Tools
 from services.send.registrar import Registrar
 from services.send.resolver import Resolver
 from services.send.rounds import Rounds, every
@@ -42,6 +41,7 @@ from services.send.routes import Routes
 from services.send.senders import Senders
 from services.send.sent_copies import SentCopies
 from services.send.settings import Settings
+from services.send.tools import Tools
 
 _OWN = {consumer.durable: consumer for consumer in CONSUMERS if consumer.service == "send"}
 REQUESTED, CANCEL_REQUESTED, ACCOUNT = _OWN["send-requested"], _OWN["send-cancel-requested"], _OWN["send-account"]

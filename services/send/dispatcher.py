@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from services.runtime.leases import Leases
 from services.runtime.logging import get_logger
 from services.runtime.mongo import OUTAGES
-from services.send.mailbox_worker import MailboxWorker, Tools
+from services.send.mailbox_worker import MailboxWorker
 from services.send.ports import Mailboxes
+from services.send.tools import Tools
 from services.send.wakes import Wakes
 
 _log = get_logger(__name__)

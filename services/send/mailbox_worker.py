@@ -4,8 +4,8 @@ and rests when nothing is due or the whole mailbox must wait."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from replywire_contracts.v1.values import Failure
@@ -20,34 +20,17 @@ from services.send.domain.failures import failure
 from services.send.domain.mailbox import DISCONNECTED, NEEDS_REAUTH, Mailbox
 from services.send.domain.message import Message
 from services.send.domain.outcome import Pause, Verdict
-from services.send.domain.rate import Bucket
 from services.send.domain.state import State
 from services.send.domain.triage import before_hand_over
-from services.send.hand_over import HandOver, outgoing_of
-from services.send.ports import Mailboxes, Messages, Tracking
-from services.send.resolver import Resolver
-from services.send.routes import Route, Routes
-from services.send.settings import Settings
+from services.send.hand_over import outgoing_of
+from services.send.pace import Pace
+from services.send.routes import Route
+from services.send.tools import Tools
 
 _OUR_OUTAGE = timedelta(seconds=2)
 _LOOKS_IN_VAIN = 2
 _BY_ITSELF = "Nothing needs to be done: it goes on by itself."
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every mailbox of this process works with."""
-
-    settings: Settings
-    messages: Messages
-    mailboxes: Mailboxes
-    tracking: Tracking
-    routes: Routes
-    hand_over: HandOver
-    resolver: Resolver
-    on_sent: Callable[[Message, moves.Move], None]
-    submissions: asyncio.Semaphore
 
 
 class MailboxWorker:
@@ -58,6 +41,7 @@ class MailboxWorker:
         self._capabilities = tools.routes.capabilities(mailbox)
         self._slots = asyncio.Semaphore(self._capabilities.connections_per_account)
         self._window = max(1, self._capabilities.connections_per_account * tools.settings.look_ahead)
+        self._pace = Pace(lease, mailbox, tools.mailboxes, self._capabilities, tools.settings.per_minute)
         self._pause: Pause | None = None
         self._out_of_rate: Pause | None = None
         """Stops the next look, not what was taken from the bucket already."""
@@ -195,9 +179,9 @@ class MailboxWorker:
             return
         for message in unknown:
             self._start(message, self._resolve(message, route))
-        fresh = await self._within_rate(fresh)
-        if fresh:
-            await self._claim(fresh, route)
+        allowed, self._out_of_rate = await self._pace.allow(len(fresh))
+        if allowed:
+            await self._claim(fresh[:allowed], route)
 
     async def _claim(self, fresh: list[Message], route: Route) -> None:
         token = self._lease.token
@@ -206,25 +190,6 @@ class MailboxWorker:
         for message in fresh:
             if message.id in claimed:
                 self._start(message, self._carry(replace(message, state=State.CLAIMED, fence=token), route))
-
-    async def _within_rate(self, messages: list[Message]) -> list[Message]:
-        """As many as the mailbox's bucket gives; it is written down before they leave."""
-        per_minute = self._capabilities.sends_per_minute or self._tools.settings.per_minute
-        if not per_minute or not messages:
-            return messages
-        now, mailbox = _now(), self._mailbox
-        bucket = Bucket.full(per_minute, now)
-        if mailbox.bucket_tokens is not None and mailbox.bucket_at is not None:
-            bucket = Bucket(per_minute, mailbox.bucket_tokens, mailbox.bucket_at)
-        taken, bucket = bucket.take(len(messages), now)
-        if taken < len(messages):
-            words = f"{per_minute} messages a minute"
-            self._out_of_rate = Pause(bucket.next_at(now), failure("rate_limited", words, _BY_ITSELF))
-        if taken and not await self._tools.mailboxes.save_bucket(self._lease, bucket):
-            self._stopping = True
-            return []
-        self._mailbox = replace(mailbox, bucket_tokens=bucket.tokens, bucket_at=bucket.at)
-        return messages[:taken]
 
     async def _cannot_send(self, fresh: list[Message], words: str) -> None:
         why = failure("client_cannot_send", words, "Connect the mailbox by another e-mail client.")

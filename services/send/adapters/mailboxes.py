@@ -86,10 +86,12 @@ class Mailboxes:
         return result.matched_count == 1
 
     async def heal(self, account: str, due: datetime) -> None:
-        """There is work: see that somebody will look."""
+        """There is work for then: see that somebody will look. Nothing is written where somebody will."""
+        then = {"$max": [{"$literal": due}, "$paused_until"]}
+        forgotten = {"$or": [{"$eq": [{"$type": "$next_due"}, "missing"]}, {"$gt": ["$next_due", then]}]}
         await self._collection.update_one(
-            {"_id": account, "next_due": {"$exists": False}, "account_state": {"$ne": NEEDS_REAUTH}},
-            {"$set": {"next_due": due}, "$inc": {"wakes": 1}},
+            {"_id": account, "account_state": {"$ne": NEEDS_REAUTH}, "$expr": forgotten},
+            [{"$set": {"next_due": then, "wakes": {"$add": [{"$ifNull": ["$wakes", 0]}, 1]}}}],
         )
 
 

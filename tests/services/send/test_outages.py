@@ -84,6 +84,11 @@ async def test_a_wake_up_that_a_crash_swallowed_is_found(world: World) -> None:
         later = datetime.now(UTC) + timedelta(hours=1)
         await world.send(account, "r-1", send_at=later)
         await world.until("r-1", state="queued")
+        async with asyncio.timeout(20):
+            while not await world.database["mailboxes"].find_one(
+                {"_id": account, "next_due": {"$gt": datetime.now(UTC)}}
+            ):
+                await asyncio.sleep(0.05)
         await world.database["mailboxes"].update_one({"_id": account}, {"$unset": {"next_due": ""}})
         await world.database["messages"].update_one({"request_id": "r-1"}, {"$set": {"due": datetime.now(UTC)}})
         await world.heard.wait(SendSent, request_id="r-1")

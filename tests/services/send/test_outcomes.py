@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from replywire_contracts.v1.account import AccountNeedsReauth
@@ -92,6 +93,11 @@ async def test_a_rate_is_kept_and_shown(world: World) -> None:
         async with world.api() as api:
             while (await api.get(f"/v1/sending/mailboxes/{account}")).status_code != 200:
                 pass
+        async with asyncio.timeout(20):  # whoever looked at the new mailbox has left it
+            while await mailboxes.find_one(
+                {"_id": account, "$or": [{"owner": {"$ne": None}}, {"next_due": {"$exists": True}}]}
+            ):
+                await asyncio.sleep(0.05)
         await mailboxes.update_one({"_id": account}, {"$set": {"bucket": {"tokens": 1.0, "at": _now()}}})
         for number in range(3):
             await world.send(account, f"r-{number}")
@@ -146,8 +152,6 @@ async def test_a_name_the_provider_gave_reaches_reply_matching_however_long_that
     [sent] = await sending.heard.wait(SendSent, request_id="r-1")
     assert sent.identities.message_ids[1] == WORLD.rewrites
     sending.neighbours.away.clear()
-    import asyncio
-
     async with asyncio.timeout(30):
         while "r-1" not in sending.neighbours.added:
             await asyncio.sleep(0.05)
