@@ -47,7 +47,7 @@ class Routes:
         self._credentials = credentials
         self._senders = senders
         self._settings = settings
-        self._breakers = Breakers()
+        self._breakers = Breakers(settings.host_rests)
         self._refreshed: dict[str, datetime] = {}
 
     def capabilities(self, mailbox: Mailbox) -> Capabilities:

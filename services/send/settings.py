@@ -23,6 +23,10 @@ class Settings(RuntimeSettings):
         default=(60, 120, 300, 900, 1800, 3600), description="After the first, second, … attempt; the last repeats"
     )
     patience_seconds: float = Field(default=86_400, description="How long temporary refusals are borne")
+    mailbox_rest_seconds: float = Field(default=300, description="A mailbox's rest where its provider names no time")
+    host_rest_seconds: tuple[float, ...] = Field(
+        default=(15, 30, 60, 120, 300), description="A host's rest after the first, second, … failure; the last repeats"
+    )
     settle_seconds: float = Field(default=10, description="The least time before an unknown outcome is looked into")
     probes: int = Field(default=6, description="How often a look that itself fails is repeated")
 
@@ -49,8 +53,14 @@ class Settings(RuntimeSettings):
 
     def backoff(self) -> Backoff:
         return Backoff(
-            tuple(timedelta(seconds=s) for s in self.backoff_seconds), timedelta(seconds=self.patience_seconds)
+            tuple(timedelta(seconds=s) for s in self.backoff_seconds),
+            timedelta(seconds=self.patience_seconds),
+            timedelta(seconds=self.mailbox_rest_seconds),
         )
+
+    @property
+    def host_rests(self) -> tuple[timedelta, ...]:
+        return tuple(timedelta(seconds=s) for s in self.host_rest_seconds)
 
     @property
     def connect_policy(self) -> ConnectPolicy:

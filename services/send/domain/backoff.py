@@ -11,10 +11,12 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """`steps`: the pause after the first, second, … attempt; the last one repeats. `patience`: the whole of it."""
+    """`steps`: the pause after the first, second, … attempt; the last one repeats. `patience`: the whole of it.
+    `mailbox_rest`: for a mailbox-wide refusal that names no time."""
 
     steps: tuple[timedelta, ...] = tuple(timedelta(minutes=m) for m in (1, 2, 5, 15, 30, 60))
     patience: timedelta = timedelta(hours=24)
+    mailbox_rest: timedelta = timedelta(minutes=5)
 
     def pause(self, attempts: int) -> timedelta:
         """How long after attempt number `attempts` (from 1)."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-_STEPS = tuple(timedelta(seconds=s) for s in (15, 30, 60, 120, 300))
-_ONE_KNOCKS = timedelta(seconds=15)
+STEPS = tuple(timedelta(seconds=s) for s in (15, 30, 60, 120, 300))
 
 
 @dataclass(slots=True)
@@ -18,7 +18,9 @@ class _Open:
 class Breakers:
     """Of one process: each replica finds out by itself that a host is away."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Sequence[timedelta] = STEPS) -> None:
+        """`steps`: how long after the first, second, … failure in a row; the last one repeats."""
+        self._steps = steps
         self._open: dict[str, _Open] = {}
 
     def closed_until(self, host: str, now: datetime) -> datetime | None:
@@ -28,14 +30,14 @@ class Breakers:
             return None
         if state.until > now:
             return state.until
-        state.until = now + _ONE_KNOCKS
+        state.until = now + self._steps[0]  # the others wait for what this one meets
         return None
 
     def failed(self, host: str, now: datetime, retry_after: timedelta | None) -> datetime:
         """The host turned somebody away: when to try again. A time it named is kept exactly."""
         state = self._open.setdefault(host, _Open(now, 0))
         state.failures += 1
-        step = retry_after if retry_after is not None else _STEPS[min(state.failures, len(_STEPS)) - 1]
+        step = retry_after if retry_after is not None else self._steps[min(state.failures, len(self._steps)) - 1]
         state.until = max(state.until, now + step)
         return state.until
 

@@ -13,8 +13,6 @@ from services.send.domain.backoff import LONGEST_RETRY_AFTER, Backoff
 from services.send.domain.failures import failure_of, patience_ended
 from services.send.domain.message import Message
 
-MAILBOX_PAUSE = timedelta(minutes=5)
-"""For a mailbox-wide refusal that names no time."""
 REAUTH_LOOK = timedelta(hours=1)
 """What `send.deferred` names as its time while the mailbox waits for its person."""
 
@@ -57,6 +55,6 @@ def _transient(error: Transient, why: Failure, message: Message, now: datetime, 
     )
     if error.scope is Scope.MESSAGE:
         return Verdict(move)
-    rest = MAILBOX_PAUSE if error.retry_after is None else min(error.retry_after, LONGEST_RETRY_AFTER)
+    rest = backoff.mailbox_rest if error.retry_after is None else min(error.retry_after, LONGEST_RETRY_AFTER)
     host = error.scope is Scope.HOST
     return Verdict(move, Pause(now + rest, why), host=host, retry_after=error.retry_after)
