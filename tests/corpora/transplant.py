@@ -130,7 +130,8 @@ def from_report(mail: bytes, ours: Ours, chance: random.Random, name: str) -> It
     about_ours = re.sub(rb"[\w.\\{}-]+@(?:example\.(?:org|net)|nowhere\.example)", lambda _: person, nameless)
     for tracked_id in ours.tracked.message_ids:
         yield made("ours", r, naming(tracked_id, "x"))
-    yield made("ours by its marker", r, naming("<foreign@example.net>", ours.marker))
+    if b"X-Replywire-Id:" in body:
+        yield made("ours by its marker", r, naming("<foreign@example.net>", ours.marker))
     yield made("foreign", None, naming(f"<{chance.getrandbits(64):x}@example.net>", "foreign"))
     yield made("truncated", None, naming(ours.tracked.message_ids[0][:9], "fore"))
     yield made("nameless", None, nameless)

@@ -60,6 +60,9 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     )),
     ("sender_rejected", (r"sender (?:address )?(?:rejected|verif)", r"badmailfrom", r"domain of sender",
     r"sender domain must")),
+    ("list_error", (
+        r"authenticatedfor(?:group|list)", r"(?:send|sending) to (?:this|the) (?:group|list|distribution)",
+    )),
     ("authentication", (
         r"\bspf\b", r"\bdkim\b", r"\bdmarc\b", r"sender policy framework", r"sender ?id\b", r"openspf",
         r"unauthenticated (?:mail|"

@@ -11,6 +11,7 @@ _REPORT_SUBJECTS = (
     "abuse report",
     "undeliver", "mail delivery fail", "mail delivery status", "delivery status notif", "returned mail",
     "failure notice",
+    "amazon ses ",  # its notices over SNS: no report by type, and from an address that sends other news too
     "delivery fail", "delivery has fail", "mail could not be delivered", "non-deliver", "nondeliver",
 )  # fmt: skip
 

@@ -53,7 +53,8 @@ _FROM = re.compile(
     r"från|\bfra\b"
 )
 _AFTER_RETURN = re.compile(
-    r"(?:wieder|zurück|terug|tillbaka|tilbage|igen|again|back|de retour|に戻|に出社|より(?:出社|業務|営業)|"
+    r"(?:wieder|zurück|terug|weer\b|tillbaka|tilbage|igen|again|back|de retour|di nuovo|de nuevo|de vuelta|de volta|"
+    r"novamente|ponownie|znowu|z powrotem|に戻|に出社|より(?:出社|業務|営業)|"
     r"から(?:出社|業務|通常))"
 )
 
