@@ -60,7 +60,7 @@ class Messages(Protocol):
 class CopyJobs(Protocol):
     """The sent copies still to be filed."""
 
-    async def due(self, now: datetime, limit: int) -> list[tuple[str, str]]: ...
+    async def due(self, now: datetime, limit: int, busy: Sequence[str]) -> list[tuple[str, str]]: ...
 
     async def claim(self, message: str, now: datetime, hold: timedelta, held_until: datetime | None) -> int | None:
         """Its number of attempts with this one; None where it is done."""

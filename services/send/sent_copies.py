@@ -59,9 +59,8 @@ class SentCopies:
         task.add_done_callback(self._tasks.discard)
 
     async def sweep(self) -> None:
-        for message, account in await self._jobs.due(_now(), _PAGE):
-            if account not in self._queues:
-                self.start(account, message, None)
+        for message, account in await self._jobs.due(_now(), _PAGE, tuple(self._queues)):
+            self.start(account, message, None)
 
     async def drain(self) -> None:
         """Finish what is under way; what waits stays in the database."""

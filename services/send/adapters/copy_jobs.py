@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,10 @@ class CopyJobs:
         self._collection = collection
         self._commit = commit
 
-    async def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
-        """(message, account) of those nobody holds any more."""
-        found = self._collection.find({"copy.due": {"$lte": now}}, {"account": 1}).sort("copy.due", 1).limit(limit)
+    async def due(self, now: datetime, limit: int, busy: Sequence[str]) -> list[tuple[str, str]]:
+        """(message, account) of those nobody holds any more; not of the `busy` accounts, which would fill the page."""
+        wanted = {"copy.due": {"$lte": now}, "account": {"$nin": list(busy)}}
+        found = self._collection.find(wanted, {"account": 1}).sort("copy.due", 1).limit(limit)
         return [(document["_id"], document["account"]) async for document in found]
 
     async def claim(self, message: str, now: datetime, hold: timedelta, held_until: datetime | None) -> int | None:
