@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from tests.unit.judgement.posted import MAILS
 
 SENT = b"Message-ID: <rw-4f1c2a9e@example.com>\r\nTo: gone@example.org\r\nSubject: Pilot in June?\r\n\r\nHello.\r\n"
 BOUNCE = str(MAILS / "bounce-three-fates.eml")
+
+
+README = (MAILS.parents[2] / "README.md").read_text()
 
 
 def told(*words: str) -> Any:
@@ -99,3 +104,11 @@ def test_what_cannot_be_tracked_is_named_with_a_remedy(tmp_path: Path, content: 
     problem = json.loads(result.stdout.splitlines()[-1])
     assert said in problem["error"]
     assert "Message-ID" in problem["remedy"]
+
+
+def test_the_readmes_own_examples_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(MAILS.parents[2])
+    commands = re.findall(r"^replywire explain (\S+\.eml.*)$", README, re.MULTILINE)
+    assert commands
+    for command in commands:
+        assert "match     rw-4f1c2a9e@example.com" in shown(*shlex.split(command))
