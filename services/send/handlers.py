@@ -61,10 +61,16 @@ class Handlers:
         named = readable_request(payload, headers.get(SUBJECT_HEADER, ""))
         if named is None:
             return
+        team, request_id, correlation = named
         why = Failure(
             reason="malformed_request", words=f"{error.field} {error.reason}".strip()[:2000], remedy=error.remedy
         )
-        await self._publisher.publish(failed_event(*named, why, error.field, error.reason))
+        cause = (error.field, error.reason)
+        told = failed_event(team, request_id, correlation, why, *cause) or failed_event(
+            team, request_id, None, why, *cause
+        )
+        if told is not None:
+            await self._publisher.publish(told)
 
     async def on_cancel_requested(self, event: SendCancelRequested) -> None:
         try:
@@ -116,7 +122,7 @@ def readable_request(payload: bytes, subject: str) -> tuple[str, str, str | None
     team = subject.rpartition(".")[2]
     try:
         content = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not team or not isinstance(content, dict) or not isinstance(content.get("request_id"), str):
         return None
@@ -124,8 +130,8 @@ def readable_request(payload: bytes, subject: str) -> tuple[str, str, str | None
     return team, content["request_id"], correlation if isinstance(correlation, str) else None
 
 
-def failed_event(team: str, request_id: str, correlation: str | None, why: Failure, *cause: str) -> SendFailed:
-    """Raises `Malformed` where even the ids cannot be told."""
+def failed_event(team: str, request_id: str, correlation: str | None, why: Failure, *cause: str) -> SendFailed | None:
+    """None where even the ids are such that no event can name them."""
     try:
         return SendFailed(
             id=derived_id("send", team, request_id, "failed", why.reason, *cause),
@@ -135,5 +141,5 @@ def failed_event(team: str, request_id: str, correlation: str | None, why: Failu
             request_id=request_id,
             failure=why,
         )
-    except ValidationError as error:
-        raise Malformed("its ids cannot be told", "request_id") from error
+    except ValidationError:
+        return None

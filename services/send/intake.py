@@ -13,6 +13,7 @@ from replywire_contracts.event import Event
 from replywire_contracts.v1.send import SendRequested
 
 from services.providers.types import Identities, Outgoing
+from services.runtime.bodies import BodyMissing
 from services.runtime.failpoints import hit
 from services.runtime.outcomes import Refused
 from services.send.domain import facts
@@ -118,10 +119,13 @@ class Intake:
     async def _fetch(self, where: str, ref: str) -> bytes:
         try:
             return await self._bodies.get(ref, self._limits.message_bytes)
-        except Refused as refused:
+        except BodyMissing as missing:
             raise InvalidField(
-                f"{where}.object_ref", "cannot be fetched", f"Store it again, within the limits ({refused.reason})."
-            ) from refused
+                f"{where}.object_ref", "names nothing in the object store", "Store it again, and give its new name."
+            ) from missing
+        except Refused as refused:
+            limit = f"holds more than a whole message may, the limit is {self._limits.message_bytes} octets"
+            raise InvalidField(f"{where}.object_ref", limit, "Send large files as links.") from refused
 
     async def _earlier(self, request: SendRequested) -> tuple[Earlier | None, Identities | None]:
         """The message a follow-up answers. Its name is known before it is sent, so nobody has to wait for it."""
