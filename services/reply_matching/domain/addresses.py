@@ -8,16 +8,16 @@ from services.reply_matching.domain.encoded_words import decode_words
 from services.reply_matching.domain.headers import Headers
 
 _ANGLE = re.compile(rb"<\s*([^<>\s]{1,320})\s*>")
-_PLAIN = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._+=-]{0,100}@[A-Za-z0-9.-]{0,200}[A-Za-z0-9]")
+_PLAIN = re.compile(rb"<([A-Za-z0-9][A-Za-z0-9._+=-]{0,100}@[A-Za-z0-9.-]{0,200}[A-Za-z0-9])>")
 _BARE = re.compile(rb"[^\s<>,;:\"'()\[\]\\]{1,64}@[^\s<>,;:\"'()\[\]\\]{1,255}")
 
 
 def address_of(value: bytes) -> str:
     """The (first) address of a From-like value, lower case; empty when there is none."""
     if value[-1:] == b">":  # as nearly all are written: `Name <name@host>`
-        plain = value[value.rfind(b"<") + 1 : -1]
-        if _PLAIN.fullmatch(plain):
-            return plain.decode("ascii").lower()
+        plain = _PLAIN.fullmatch(value, max(value.rfind(b"<"), 0))
+        if plain:
+            return plain[1].decode("ascii").lower()
     found = _ANGLE.findall(value)
     for candidate in reversed(found):  # a display name may hold brackets of its own; the address comes last
         if b"@" in candidate:

@@ -33,7 +33,7 @@ from services.reply_matching.domain.keys import (
     thread_key,
 )
 from services.reply_matching.domain.report_signs import looks_like_report
-from services.reply_matching.domain.subjects import normal_subject, split_subject
+from services.reply_matching.domain.subjects import COLON, normal_subject, split_subject
 
 Found = Mapping[bytes, Sequence[Tracked]]
 
@@ -67,7 +67,8 @@ def candidates(message: JudgedMessage, window: timedelta = SUBJECT_WINDOW) -> Ca
         found.thread_index = thread_index_keys(team, thread_index)
     subject = field(b"subject")
     if subject and (b":" in subject or b"=?" in subject or not subject.isascii()):  # else no mark of a reply is in it
-        about, marked = split_subject(decode_words(subject))
+        words = decode_words(subject)
+        about, marked = split_subject(words) if COLON.search(words) else ("", False)
         if marked and about:
             sender = address_of(field(b"from", b""))
             if sender:

@@ -23,12 +23,15 @@ _MAX_THREAD_INDEX_KEYS = 12
 
 
 @lru_cache(maxsize=4096)
-def _scope(kind: str, *scope: str) -> bytes:
-    return "\x00".join((kind, *scope, "")).encode("utf-8", "surrogatepass")
+def _scope(kind: str, *scope: str) -> blake2b:
+    """The hash begun with what the name means something in: to copy it is twice as fast as to begin again."""
+    return blake2b("\x00".join((kind, *scope, "")).encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES)
 
 
-def _key(prefix: bytes, value: str) -> bytes:
-    return blake2b(prefix + value.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+def _key(scope: blake2b, value: str) -> bytes:
+    begun = scope.copy()
+    begun.update(value.encode("utf-8", "surrogatepass"))
+    return begun.digest()
 
 
 def message_id_key(team_id: str, message_id: str) -> bytes:
@@ -38,8 +41,8 @@ def message_id_key(team_id: str, message_id: str) -> bytes:
 
 def message_id_keys(team_id: str, normal_ids: Iterable[str]) -> tuple[bytes, ...]:
     """For many ids already made normal by `message_ids`."""
-    prefix = _scope("id", team_id)
-    return tuple([_key(prefix, name) for name in normal_ids])
+    scope = _scope("id", team_id)
+    return tuple([_key(scope, name) for name in normal_ids])
 
 
 def marker_key(team_id: str, marker: str) -> bytes:
@@ -63,10 +66,10 @@ def thread_index_keys(team_id: str, value: bytes | str) -> tuple[bytes, ...]:
     if data is None:
         return ()
     ends = range(len(data), THREAD_INDEX_ROOT - 1, -THREAD_INDEX_STEP)
-    prefix = _scope("index", team_id)
-    keys = [_key(prefix, data[:end].hex()) for end in ends[:_MAX_THREAD_INDEX_KEYS]]
+    scope = _scope("index", team_id)
+    keys = [_key(scope, data[:end].hex()) for end in ends[:_MAX_THREAD_INDEX_KEYS]]
     if len(ends) > _MAX_THREAD_INDEX_KEYS:
-        keys.append(_key(prefix, data[:THREAD_INDEX_ROOT].hex()))
+        keys.append(_key(scope, data[:THREAD_INDEX_ROOT].hex()))
     return tuple(keys)
 
 

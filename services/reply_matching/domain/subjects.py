@@ -35,6 +35,8 @@ _MARK = re.compile(
     r"(?:" + "|".join(re.escape(mark) for mark in _MARKS) + r")\s?(?:\[\d{1,3}\]|\(\d{1,3}\)|\*\d{1,3})?\s?[:：]\s*"
 )
 _TAG = re.compile(r"(?:\[[^\[\]]{1,40}\]|\*{2,5}[^*]{1,30}\*{2,5}|\{[^{}]{1,30}\})\s*")
+COLON = re.compile("[:\u2a74\ufe13\ufe55\uff1a]")
+"""Without one of these - NFKC makes a colon of each - no mark stands before a subject."""
 MAX_SUBJECT = 998
 
 
