@@ -139,6 +139,9 @@ async def test_when_every_timer_has_run_out_each_mail_and_each_answer_was_one(
     await ended(world, requests)
     assert violations(await seen(world, requests, ADDRESSES, everything=True)) == []
     assert len({event.id for event in world.heard.of(ReplyDetected)}) == sum(map(len, world.planted.values()))
-    owners = {write.fields.get("owner") for write in leases} - {None}
-    assert len(owners) > 4, "nobody took a lease from anybody: this shows nothing about leases"
+    owners: dict[str, set[str]] = {}
+    for write in leases:
+        if write.fields.get("owner"):
+            owners.setdefault(write.key, set()).add(write.fields["owner"])
+    assert any(len(each) > 1 for each in owners.values()), "nobody took a lease from anybody: this shows nothing"
     assert list(lease_violations(leases)) == []
