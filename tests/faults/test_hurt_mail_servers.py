@@ -158,6 +158,19 @@ async def test_a_dovecot_killed_and_restarted_under_load_misses_no_answer_and_no
             await asyncio.sleep(1)
 
 
+@pytest.mark.parametrize("failpoint", ["send.before_copy=kill:2", "send.after_copy=kill:2"])
+async def test_a_sender_killed_around_the_sent_copy_files_it_once(world: World, account: str, failpoint: str) -> None:
+    requests = [f"{failpoint.partition('=')[0]}-{number}" for number in range(4)]
+    await world.running.restart("send", {"REPLYWIRE_FAILPOINTS": failpoint})
+    for request_id in requests:
+        await world.send(account, request_id)
+    assert await world.running.died("send") == -9, "the failpoint was never passed: this test shows nothing"
+    await world.running.start("send", {"REPLYWIRE_FAILPOINTS": ""})
+    await ended(world, requests)
+    await quiet(world)
+    assert violations(await seen(world, requests, (ADA,))) == []
+
+
 async def test_a_renumbered_mailbox_is_read_again_reported_and_repeats_no_answer(world: World, account: str) -> None:
     await world.send(account, "renumbered")
     [sent] = await world.heard.wait(SendSent, request_id="renumbered")

@@ -110,6 +110,15 @@ async def test_two_dispatchers_under_load_send_each_mail_once(
     assert len(names) == 200
 
 
+async def test_a_dispatcher_frozen_past_its_lease_under_load_sends_nothing_twice(
+    world: World, accounts: dict[str, str], leases: list[LeaseWrite]
+) -> None:
+    async with under_load(Load(world, accounts, "frozen", mails=100)):
+        world.running.freeze("send")
+        await asyncio.sleep(8)  # its leases of three seconds run out, and the other replica takes its mailboxes
+        world.running.thaw("send")
+
+
 @pytest.mark.parametrize("number", [1, 2])
 async def test_replicas_killed_one_after_the_other_under_load_lose_nothing(
     world: World, accounts: dict[str, str], leases: list[LeaseWrite], number: int
