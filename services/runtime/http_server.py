@@ -40,6 +40,9 @@ class HttpServer:
         """Raises `OSError` where the address is taken: uvicorn itself would end the process."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         listener = socket.create_server(self._address, family=family, backlog=1024)
+        # Inherited by what it accepts. asyncio would set it, but passes over sockets that do not name TCP as their
+        # protocol, as this one: head and body of an answer then wait 40 ms for the client's delayed acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="http")
 
