@@ -19,7 +19,7 @@ setup: $(VENV)/.run ## Make .venv with what running needs
 	@echo "Ready: $(BIN)/replywire --help"
 
 test: $(VENV)/.dev servers ## Run every test (set-up included)
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
 check: lint types walls fresh ## Lint, strict types, import walls and the freshness of generated files
 
