@@ -12,6 +12,7 @@ from services.auth.domain.api_key import ApiKey
 from services.auth.domain.audit import AuditRecord
 from services.auth.domain.key_ring import KeyRing
 from services.auth.domain.sealing import SealedBox
+from services.auth.domain.team_settings import TeamSettings
 from services.providers.protocols import Connect
 
 
@@ -102,4 +103,24 @@ class ApiKeys(Protocol):
 class AuditLog(Protocol):
     async def page(self, team_id: str, before: str | None, limit: int) -> Sequence[AuditRecord]:
         """The newest first."""
+        ...
+
+
+class TeamSettingsStore(Protocol):
+    """What each team's admins chose. A change and its audit records are one write."""
+
+    async def of(self, team_id: str) -> TeamSettings:
+        """The defaults where nothing was ever saved."""
+        ...
+
+    async def replace(self, before: TeamSettings, after: TeamSettings, notes: Sequence[AuditRecord]) -> bool:
+        """False where the settings are no longer as `before`: read them again and decide anew."""
+        ...
+
+
+class ExternalSetup(Protocol):
+    """What the External client still lacks; `send` knows."""
+
+    async def missing(self, team_id: str) -> tuple[str, ...]:
+        """Sentences, for the admin; none where External may be offered."""
         ...

@@ -1,0 +1,120 @@
+"""A team's e-mail settings: which clients it offers, on what terms, and what an operator must allow first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from services.auth.domain.refusals import Conflict, Invalid
+
+CLIENTS = ("gmail", "microsoft365", "smtp_imap", "ews", "external")
+"""In the order in which people read them."""
+BY_LEAVE = frozenset({"ews"})
+"""Clients that an operator switches on team by team: `python -m services.auth allow-client`."""
+NEEDS_SET_UP = frozenset({"external"})
+"""Clients that an admin must have set up before they can be offered."""
+
+MOST_FOLDERS = 50
+LONGEST_FOLDER = 250
+MOST_A_MINUTE = 10_000
+MOST_A_DAY = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPolicy:
+    """How a team wants one client to be used."""
+
+    folders: tuple[str, ...] = ()
+    """Folders to read besides INBOX and Junk, by their names as people see them."""
+    sends_per_minute: int = 0
+    """Per mailbox; 0 where the client's own limit is enough."""
+    sends_per_day: int = 0
+    """Per mailbox, in 24 hours; 0 where there is no limit of the team's own."""
+    sent_copy: bool = True
+    """Whether a sent message is put into the Sent folder, where the provider does not file it itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSettings:
+    team_id: str
+    offered: tuple[str, ...] | None = None
+    """As the team's admin ticked; None where nobody has chosen yet."""
+    microsoft_consent_required: bool = False
+    policies: Mapping[str, ClientPolicy] = field(default_factory=lambda: MappingProxyType({}))
+    allowed: tuple[str, ...] = ()
+    """Of the clients `BY_LEAVE`: those that an operator switched on for this team."""
+    revision: int = 0
+    """Grows with every change; 0 where nothing was ever saved."""
+    changed_at: datetime | None = None
+
+    def policy(self, client: str) -> ClientPolicy:
+        return self.policies.get(client, ClientPolicy())
+
+
+def listed(settings: TeamSettings, operator_offers: Iterable[str]) -> tuple[str, ...]:
+    """The clients that this team's admin may choose from."""
+    offers = frozenset(operator_offers)
+    return tuple(
+        client for client in CLIENTS if client in (settings.allowed if client in BY_LEAVE else offers)
+    ) + tuple(sorted(offers - set(CLIENTS)))
+
+
+def offered(settings: TeamSettings, operator_offers: Iterable[str]) -> tuple[str, ...]:
+    """The clients that this team's people may connect now. Until an admin chooses, all that need no set-up."""
+    choices = listed(settings, operator_offers)
+    if settings.offered is None:
+        return tuple(client for client in choices if client not in NEEDS_SET_UP)
+    return tuple(client for client in choices if client in settings.offered)
+
+
+def choose(
+    settings: TeamSettings,
+    wanted: Iterable[str],
+    operator_offers: Iterable[str],
+    missing: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    """What will be offered. `missing`: per client of `NEEDS_SET_UP`, what its set-up still lacks.
+
+    Raises `Invalid` for a client that is not listed, `Conflict` for one whose set-up is not complete."""
+    choices, asked = listed(settings, operator_offers), frozenset(wanted)
+    for client in sorted(asked - frozenset(choices)):
+        raise Invalid(
+            "offered",
+            f"The e-mail client {client!r} is not available to this team.",
+            f"Choose from: {', '.join(choices)}. EWS is switched on by the operator."
+            if client in BY_LEAVE
+            else f"Choose from: {', '.join(choices)}.",
+        )
+    already = frozenset(offered(settings, operator_offers))
+    for client in sorted(asked - already):
+        if missing.get(client):
+            raise Conflict(
+                "set_up_incomplete",
+                f"{client.capitalize()} cannot be offered before its set-up is complete.",
+                remedy=f"Still missing: {', '.join(missing[client])}.",
+                field="offered",
+            )
+    return tuple(client for client in choices if client in asked)
+
+
+def read_policy(client: str, policy: ClientPolicy) -> ClientPolicy:
+    """The policy with its folders tidied. Raises `Invalid` naming the field."""
+    where = f"policies.{client}"
+    if client not in CLIENTS:
+        raise Invalid(where, f"There is no e-mail client {client!r}.", f"Choose from: {', '.join(CLIENTS)}.")
+    folders = tuple(dict.fromkeys(name.strip() for name in policy.folders if name.strip()))
+    if len(folders) > MOST_FOLDERS or any(len(name) > LONGEST_FOLDER or not name.isprintable() for name in folders):
+        raise Invalid(
+            f"{where}.folders",
+            "These folders cannot be read.",
+            f"Give at most {MOST_FOLDERS} names of at most {LONGEST_FOLDER} characters, one on each line.",
+        )
+    for name, limit, most in (
+        ("sends_per_minute", policy.sends_per_minute, MOST_A_MINUTE),
+        ("sends_per_day", policy.sends_per_day, MOST_A_DAY),
+    ):
+        if not 0 <= limit <= most:
+            raise Invalid(f"{where}.{name}", "This limit cannot be kept.", f"Give 0 (no limit) to {most}.")
+    return ClientPolicy(folders, policy.sends_per_minute, policy.sends_per_day, policy.sent_copy)
