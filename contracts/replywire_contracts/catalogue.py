@@ -34,6 +34,8 @@ REQUESTS: tuple[type[Request], ...] = (
     rpc.ReportRejected,
     rpc.ListAccounts,
     rpc.VerifyKey,
+    rpc.ListKeys,
+    rpc.ExternalSetup,
     rpc.Register,
     rpc.AddIdentities,
     rpc.Judge,

@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 from functools import cache
 
-from replywire_contracts.v1.rpc import LeaseCredentials, ListAccounts, ReportRejected, VerifyKey
+from replywire_contracts.v1.rpc import LeaseCredentials, ListAccounts, ListKeys, ReportRejected, VerifyKey
 
-from services.auth import http
+from services.auth import http, http_external
 from services.auth.adapters.accounts import MongoAccounts
 from services.auth.adapters.api_keys import MongoApiKeys
 from services.auth.adapters.audit import MongoAuditLog
@@ -52,6 +52,7 @@ def build(settings: Settings) -> App:
     serve(app, ReportRejected)(handlers.report_rejected)
     serve(app, ListAccounts)(handlers.list_accounts)
     serve(app, VerifyKey)(handlers.verify_key)
+    serve(app, ListKeys)(handlers.list_keys)
 
     connecting = Connecting(
         accounts=accounts,
@@ -63,6 +64,7 @@ def build(settings: Settings) -> App:
         within=settings.proof_seconds,
     )
     http.install(app.http, connecting, accounts, Keys(api_keys, now), api_keys, MongoAuditLog(app.db))
+    app.http.include_router(http_external.routes(connecting))
 
     async def sweep() -> None:
         await owed().run_sweeper()

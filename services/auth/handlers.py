@@ -12,9 +12,12 @@ from replywire_contracts.v1.rpc import (
     AccountView,
     Ack,
     KeyHolder,
+    KeyInfo,
+    KeyList,
     LeaseCredentials,
     LeasedCredentials,
     ListAccounts,
+    ListKeys,
     ReportRejected,
     VerifyKey,
 )
@@ -29,6 +32,7 @@ from services.auth.ports import Accounts, ApiKeys, KeyRings
 from services.runtime.credentials import seal_secret
 from services.runtime.rpc import Refusal
 
+_MOST_KEYS = 100
 _REMEDY = "Connect this mailbox again with a password that works."
 
 
@@ -95,8 +99,24 @@ class Handlers:
             await self.api_keys.note_use(key, now)
         return KeyHolder(key_id=key.key_id, team_id=key.team_id, scopes=key.scopes)
 
+    async def list_keys(self, request: ListKeys) -> KeyList:
+        """Those that work now, the newest last."""
+        found = await self.api_keys.with_scope(request.team_id, request.scope, _MOST_KEYS)
+        now = self.now()
+        return KeyList(keys=tuple(_key_info(key) for key in found if api_key.works(key, now)))
+
     def _rejection(self, request: ReportRejected) -> Rejection:
         return Rejection(request.reason, request.code[:64], request.words, _REMEDY, self.now())
+
+
+def _key_info(key: api_key.ApiKey) -> KeyInfo:
+    return KeyInfo(
+        key_id=key.key_id,
+        name=key.name,
+        created_at=key.created_at,
+        last_used_at=key.last_used_at,
+        expires_at=key.expires_at,
+    )
 
 
 def _view(account: Account) -> AccountView:

@@ -87,6 +87,10 @@ class ApiKeys(Protocol):
         """By key id."""
         ...
 
+    async def with_scope(self, team_id: str, scope: str, limit: int) -> Sequence[ApiKey]:
+        """By age, ended ones included."""
+        ...
+
     async def add(self, key: ApiKey, audit: AuditRecord) -> None: ...
 
     async def succeed(self, old: ApiKey, successor: ApiKey, audit: AuditRecord) -> bool:

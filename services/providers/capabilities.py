@@ -22,6 +22,8 @@ class Capabilities:
     """True where the sync engine holds the credentials and sends."""
     calendars: bool = False
     oauth: bool = False
+    handed_out: bool = False
+    """True where the customer's own code takes the messages, sends them and reports: nothing is submitted from here."""
     connections_per_account: int = 4
     """How many hand-overs may run at once for one mailbox."""
     probe_settle_seconds: float = 0.0

@@ -31,6 +31,8 @@ ASKERS: Mapping[type[Request], tuple[str, ...]] = {
     rpc.ReportRejected: ("send", "inbox_sync"),
     rpc.ListAccounts: ("send", "inbox_sync"),
     rpc.VerifyKey: SERVICES,
+    rpc.ListKeys: ("send",),
+    rpc.ExternalSetup: ("auth",),
     rpc.Register: ("send",),
     rpc.AddIdentities: ("send",),
     rpc.Judge: ("inbox_sync",),

@@ -94,6 +94,54 @@ class VerifyKey(Request):
     key_hash: str = Field(min_length=64, max_length=64, description="SHA-256 of the key, hex")
 
 
+class KeyInfo(Model):
+    """An API key as people recognise it; never what it is."""
+
+    key_id: str
+    name: str = ""
+    created_at: Moment
+    last_used_at: Moment | None = Field(default=None, description="Exact to a minute")
+    expires_at: Moment | None = Field(default=None, description="Set when a successor was made")
+
+
+class KeyList(Model):
+    keys: tuple[KeyInfo, ...] = ()
+
+
+class ListKeys(Request):
+    """send → auth: which working API keys of this team may do that?"""
+
+    SUBJECT: ClassVar[str] = "rpc.v1.auth.list_keys"
+    REPLY: ClassVar[type[Model]] = KeyList
+
+    team_id: TeamId
+    scope: str = Field(max_length=64)
+
+
+class MissingStep(Model):
+    """What a set-up still lacks: a stable slug, and what to do in words."""
+
+    code: str
+    words: str
+
+
+class ExternalSetupState(Model):
+    """`delivery`: http or nats, once it is chosen."""
+
+    complete: bool
+    missing: tuple[MissingStep, ...] = ()
+    delivery: str | None = None
+
+
+class ExternalSetup(Request):
+    """auth → send: may this team be offered the External client, and what does its set-up lack?"""
+
+    SUBJECT: ClassVar[str] = "rpc.v1.send.external_setup"
+    REPLY: ClassVar[type[Model]] = ExternalSetupState
+
+    team_id: TeamId
+
+
 class TrackedMessage(Model):
     """A message to be recognised by its answers."""
 

@@ -29,6 +29,11 @@ class MongoApiKeys:
             wanted["_id"] = {"$gt": after}
         return [read_api_key(found) async for found in self._keys.find(wanted).sort("_id", 1).limit(limit)]
 
+    async def with_scope(self, team_id: str, scope: str, limit: int) -> Sequence[ApiKey]:
+        wanted = {"team_id": team_id, "scopes": scope}
+        found = self._keys.find(wanted).sort([("created_at", -1), ("_id", 1)]).limit(limit)
+        return [read_api_key(each) async for each in found][::-1]
+
     async def add(self, key: ApiKey, audit: AuditRecord) -> None:
         async def write(session: Session) -> None:
             await self._keys.insert_one(api_key_document(key), session=session)

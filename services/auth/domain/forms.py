@@ -46,7 +46,15 @@ def _complete_smtp_imap(address: str, settings: Mapping[str, Any]) -> dict[str, 
     return completed
 
 
+def _complete_external(address: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Their own code knows how to send: nothing of it is kept here."""
+    if settings:
+        raise Invalid("settings", "An External account has no settings.", "Give the address and a display name alone.")
+    return {}
+
+
 FORMS: dict[str, Form] = {
+    "external": Form(secrets=(), complete=_complete_external),
     "smtp_imap": Form(
         secrets=("smtp_password", "imap_password"),
         shorthand="password",
@@ -77,9 +85,10 @@ def read_secret(form: Form, given: Mapping[str, str]) -> dict[str, str]:
     known = {*form.secrets, form.shorthand} - {None}
     for name in given:
         if name not in known:
-            raise Invalid(
-                "secret", "There is a secret of an unknown name.", f"Use: {', '.join(sorted(map(str, known)))}."
+            use = (
+                f"Use: {', '.join(sorted(map(str, known)))}." if known else "Leave `secret` out: this client has none."
             )
+            raise Invalid("secret", "There is a secret of an unknown name.", use)
     secret: dict[str, str] = {}
     for name in form.secrets:
         value = given.get(name, given.get(form.shorthand, "") if form.shorthand else "")

@@ -19,6 +19,7 @@ SCOPES: dict[str, str] = {
     "calendars:write": "create, change and cancel calendar events",
     "links:create": "make signed links to the connect and settings pages",
     "team:write": "change which e-mail clients the team offers",
+    "external:work": "take messages of External accounts, report what became of them and what came in",
     "keys:manage": "create, rotate and delete API keys",
     "audit:read": "read who changed what and when",
 }
