@@ -12,7 +12,11 @@ import pytest
 from tests.architecture.sources import ROOT, SERVICES, files, importers, imports, name, top, tree
 
 STANDARD = sys.stdlib_module_names
-CLIENTS = sorted(p.name for p in (ROOT / "services/providers").iterdir() if (p / "__init__.py").exists())
+PROTOCOLS = ("imap", "smtp")
+"""What several clients speak: libraries of theirs, clients of nobody."""
+CLIENTS = sorted(
+    p.name for p in (ROOT / "services/providers").iterdir() if (p / "__init__.py").exists() and p.name not in PROTOCOLS
+)
 
 
 def test_import_linter_finds_every_wall_standing() -> None:
@@ -53,16 +57,28 @@ def test_nats_is_known_to_the_runtime_alone() -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_an_email_client_knows_no_other(client: str) -> None:
-    others = tuple(f"services.providers.{other}" for other in CLIENTS if other != client)
+    others = {f"services.providers.{other}" for other in CLIENTS if other != client}
     for file in files(f"services/providers/{client}"):
-        assert not [module for module in imports(file) if module.startswith(others)], name(file)
+        assert not [module for module in imports(file) if _package(module) in others], name(file)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_protocol_knows_no_email_client(protocol: str) -> None:
+    clients = {f"services.providers.{client}" for client in CLIENTS}
+    for file in files(f"services/providers/{protocol}"):
+        assert not [module for module in imports(file) if _package(module) in clients], name(file)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_chooses_clients_by_the_registry_alone(service: str) -> None:
-    clients = tuple(f"services.providers.{client}" for client in CLIENTS)
+    private = {f"services.providers.{folder}" for folder in (*CLIENTS, *PROTOCOLS)}
     for file in files(f"services/{service}"):
-        assert not [module for module in imports(file) if module.startswith(clients)], name(file)
+        assert not [module for module in imports(file) if _package(module) in private], name(file)
+
+
+def _package(module: str) -> str:
+    """`services.providers.gmail` of whatever lies in it."""
+    return ".".join(module.split(".")[:3])
 
 
 def test_contracts_stand_on_pydantic_alone() -> None:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.providers.endpoint import IMAP_PASSWORD, Endpoint
+from services.providers.imap.connection import open_connection
+from services.providers.imap.headers import ITEMS, SCAN_BOUNDS
+from services.providers.imap.session import PAGE
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap.imap.connection import open_connection
-from services.providers.smtp_imap.imap.headers import ITEMS, SCAN_BOUNDS
-from services.providers.smtp_imap.settings import IMAP_PASSWORD, Endpoint, read_settings
-from services.providers.smtp_imap.sync import PAGE, SmtpImapSync
+from services.providers.smtp_imap.settings import read_settings
+from services.providers.smtp_imap.sync import SmtpImapSync
 from services.providers.types import Credentials, Folder, FolderRole
 from tests.servers.dovecot import PASSWORD, Dovecot, mail
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.providers.errors import OutcomeUnknown, Permanent, ProviderError, Scope, Transient
-from services.providers.smtp_imap.smtp.timeouts import Timeouts
+from services.providers.smtp.timeouts import Timeouts
 from services.send.domain.mime import freeze
 from tests.servers.smtp_sink import SmtpSink
 from tests.unit.mime.drafts import draft

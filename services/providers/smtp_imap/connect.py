@@ -1,35 +1,18 @@
-"""auth's face of the SMTP/IMAP client: proves both servers by a real login, side by side; nothing is sent or saved."""
+"""auth's face of the SMTP/IMAP client: proves both servers, unless another client is the right one for them."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from services.providers.errors import Permanent, ProviderError, ReauthRequired, Transient
-from services.providers.hosts import refused
+from services.providers.both_ways import BothWays
+from services.providers.endpoint import Endpoint
+from services.providers.errors import Permanent
+from services.providers.imap import folders
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap.imap.proof import ImapProof, prove_imap
 from services.providers.smtp_imap.known_hosts import better_client
-from services.providers.smtp_imap.settings import (
-    SMTP_PASSWORD,
-    Endpoint,
-    SmtpImapSettings,
-    read_settings,
-    require_permitted_security,
-    secret_of,
-)
-from services.providers.smtp_imap.smtp.dial import dial
-from services.providers.smtp_imap.smtp.envelope import path
-from services.providers.smtp_imap.smtp.errors import CAUGHT, mapped
-from services.providers.smtp_imap.smtp.replies import Stage, error_of
-from services.providers.smtp_imap.smtp.timeouts import Timeouts
+from services.providers.smtp_imap.settings import read_settings
 from services.providers.types import Proof
-
-_T = TypeVar("_T")
-
-_TOLD = ("IDLE", "UIDPLUS", "SPECIAL-USE", "QRESYNC", "CONDSTORE")
-_SUBMISSION = ("pipelining", "8bitmime", "smtputf8", "size")
 
 
 class SmtpImapConnect:
@@ -37,20 +20,17 @@ class SmtpImapConnect:
 
     def __init__(self, policy: ConnectPolicy, *, budget: float = 15.0) -> None:
         self._policy = policy
-        self._budget = budget
+        self._both = BothWays(policy, budget=budget)
 
     async def prove(self, address: str, settings: Mapping[str, Any], secret: Mapping[str, str]) -> Proof:
         read = read_settings(settings)
         for endpoint in (read.smtp, read.imap):
             self._require_right_client(endpoint)
-            require_permitted_security(endpoint, self._policy)
-        smtp, imap = await asyncio.gather(
-            self._told("SMTP", read.smtp, self._prove_smtp(address, read.smtp, secret)),
-            self._told("IMAP", read.imap, prove_imap(read, secret, self._policy, timeout=self._budget)),
-        )
-        if isinstance(smtp, ProviderError) or isinstance(imap, ProviderError):
-            raise _both([each for each in (smtp, imap) if isinstance(each, ProviderError)])
-        return _proof(address, settings, read, smtp, imap)
+        proven = await self._both.prove(address, read.smtp, read.imap, secret)
+        # None where there is no such folder: the person has to choose one, for none is created.
+        sent = folders.find_sent(proven.imap.folders, read.sent_folder)
+        completed = {**settings, **read.model_dump(mode="json"), "sent_folder": sent.name if sent else None}
+        return Proof(address, completed, (*proven.abilities, *(("sent_folder",) if sent else ())))
 
     def _require_right_client(self, endpoint: Endpoint) -> None:
         better = better_client(endpoint.host, self._policy)
@@ -60,69 +40,3 @@ class SmtpImapConnect:
                 words=f"{endpoint.host} belongs to {better.provider}: {better.why}",
                 remedy=f"Connect this mailbox as {better.title} instead.",
             )
-
-    async def _prove_smtp(self, address: str, endpoint: Endpoint, secret: Mapping[str, str]) -> tuple[str, ...]:
-        """Log in, and name the sender without sending: what the server refuses later, the person should know now."""
-        timeouts = Timeouts(connect=self._budget, reply=self._budget)
-        connection = await dial(endpoint, secret_of(endpoint, secret, SMTP_PASSWORD), self._policy, timeouts)
-        try:
-            connection.dialogue.send(b"MAIL FROM:%b\r\n" % path(address), 1)
-            reply = await connection.dialogue.reply(self._budget)
-        except CAUGHT as failed:
-            raise mapped(failed, Stage.MAIL, endpoint.host) from failed
-        finally:
-            connection.end()
-        if reply.code >= 500:
-            raise error_of(reply, Stage.MAIL)
-        return tuple(extension for extension in _SUBMISSION if connection.extensions.get(extension) is not None)
-
-    async def _told(self, protocol: str, endpoint: Endpoint, proving: Coroutine[Any, Any, _T]) -> _T | ProviderError:
-        """The proof, or the error that says which server it is about."""
-        where = f"{protocol} server {endpoint.host}:{endpoint.port}"
-        try:
-            async with asyncio.timeout(self._budget):
-                return await proving
-        except TimeoutError:
-            return Transient("timeout", words=f"The {where} did not answer within {self._budget:g} s.")
-        except ProviderError as error:
-            return _spoken(error, where, endpoint)
-
-
-def _spoken(error: ProviderError, where: str, endpoint: Endpoint) -> ProviderError:
-    if error.reason == "unknown_host":
-        return refused(endpoint.host, endpoint.port)  # in the words of every other refusal
-    if error.reason == "refused_host":
-        return error
-    said = f"{error.code} {error.words}".strip() if error.code else error.words
-    words = f"The {where} {'said' if error.code else 'failed'}: {said}"
-    if isinstance(error, ReauthRequired):
-        reason = "other_client" if error.reason == "basic_auth_off" else error.reason
-        return Permanent(reason, words=words, code=error.code, remedy=error.remedy)
-    if isinstance(error, Transient) and error.reason != "starttls_refused":
-        return Transient(
-            error.reason,
-            words=words,
-            code=error.code,
-            remedy=error.remedy,
-            retry_after=error.retry_after,
-            scope=error.scope,
-        )
-    return Permanent(error.reason, words=words, code=error.code, remedy=error.remedy)
-
-
-def _both(errors: list[ProviderError]) -> ProviderError:
-    """The one that a person must act on speaks first; the other server's words are told too."""
-    errors.sort(key=lambda error: isinstance(error, Transient))
-    first = errors[0]
-    first.words = " ".join(dict.fromkeys(error.words for error in errors))
-    first.remedy = " ".join(dict.fromkeys(error.remedy for error in errors if error.remedy))
-    return first
-
-
-def _proof(
-    address: str, given: Mapping[str, Any], read: SmtpImapSettings, submission: tuple[str, ...], imap: ImapProof
-) -> Proof:
-    told = tuple(ability.lower() for ability in _TOLD if ability in imap.capabilities)
-    abilities = (*submission, *told, *(("sent_folder",) if imap.sent_folder else ()))
-    settings = {**given, **read.model_dump(mode="json"), "sent_folder": imap.sent_folder}
-    return Proof(address, settings, abilities)

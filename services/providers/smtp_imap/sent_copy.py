@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass
 
 from services.providers.errors import Permanent
+from services.providers.imap import folders, mailbox, names
+from services.providers.imap.connection import COMMAND_SECONDS, ImapConnection
+from services.providers.imap.errors import Refused
+from services.providers.imap.kept import KeptConnections
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap import folders
-from services.providers.smtp_imap.imap import mailbox, names
-from services.providers.smtp_imap.imap.connection import COMMAND_SECONDS, ImapConnection
-from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.kept import KeptConnections
-from services.providers.smtp_imap.settings import SmtpImapSettings, read_settings
+from services.providers.smtp_imap.settings import SmtpImapSettings, imap_of, read_settings
 from services.providers.types import CopyVerdict, Credentials, Identities, Outgoing, Probe, ProbeVerdict, SentCopy
 
 _KEPT_SECONDS = 20.0
@@ -36,7 +35,7 @@ class SentFolders:
     """send's hand in the Sent folders of many accounts; `close` ends the connections that are kept."""
 
     def __init__(self, policy: ConnectPolicy) -> None:
-        self._connections = KeptConnections(policy, _KEPT_SECONDS)
+        self._connections = KeptConnections(policy, imap_of, _KEPT_SECONDS)
 
     async def file(self, outgoing: Outgoing, credentials: Credentials) -> SentCopy:
         """Raises `Permanent` where no folder is for sent mail or the server takes no message of this size."""

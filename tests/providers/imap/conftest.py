@@ -12,10 +12,11 @@ from itertools import count
 import pytest
 import trustme
 
+from services.providers.endpoint import IMAP_PASSWORD
 from services.providers.errors import ProviderError
+from services.providers.imap.session import ImapSession
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap.settings import IMAP_PASSWORD
-from services.providers.smtp_imap.sync import ImapSession, SmtpImapSync
+from services.providers.smtp_imap.sync import SmtpImapSync
 from services.providers.types import Credentials, Folder, FolderRole, HeaderSet, Page
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.scripted_imap import ScriptedImap

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.providers.errors import CursorVoid
+from services.providers.imap.session import PAGE
 from services.providers.protocols import MailboxSession, Sync
 from services.providers.smtp_imap import CLIENT
-from services.providers.smtp_imap.sync import PAGE, SmtpImapSync
+from services.providers.smtp_imap.sync import SmtpImapSync
 from services.providers.types import Folder, FolderRole
 from tests.providers.imap.conftest import INBOX, Mailbox, news, pages, subjects
 from tests.servers.dovecot import mail

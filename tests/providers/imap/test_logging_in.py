@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from services.providers.errors import Permanent, ProviderError, ReauthRequired, Transient
-from services.providers.smtp_imap.imap import connection as connections
+from services.providers.imap import connection as connections
 from tests.providers.imap.conftest import INBOX, entered, refused, session_with
 from tests.servers.scripted_imap import DONE, Do, ScriptedImap
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from services.providers.errors import CursorVoid, Permanent, Transient
-from services.providers.smtp_imap.imap import connection as connections
-from services.providers.smtp_imap.imap import headers, messages, turns, waiting
-from services.providers.smtp_imap.sync import ImapSession
+from services.providers.imap import connection as connections
+from services.providers.imap import headers, messages, turns, waiting
+from services.providers.imap.session import ImapSession
 from services.providers.types import Folder, FolderRole, MessageRef
 from tests.providers.imap.conftest import INBOX, news, pages, refused, session_with
 from tests.servers.scripted_imap import DONE, DROP, HANG, Do, ScriptedImap, fetched

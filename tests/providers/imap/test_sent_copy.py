@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.providers.errors import Permanent, Transient
+from services.providers.imap import folders
+from services.providers.imap.proof import prove_imap
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap.imap.proof import prove_imap
 from services.providers.smtp_imap.sent_copy import SentFolders
-from services.providers.smtp_imap.settings import read_settings
+from services.providers.smtp_imap.settings import imap_of
 from services.providers.types import CopyVerdict, Credentials, Envelope, Outgoing, ProbeVerdict
 from tests.providers.imap.conftest import LOOPBACK, Mailbox, credentials
 from tests.servers.dovecot import Dovecot
@@ -139,7 +140,9 @@ async def test_a_kept_connection_that_died_is_replaced(script: ScriptedImap, scr
 
 async def test_the_proof_learns_the_sent_folder(mailbox: Mailbox) -> None:
     given = mailbox.credentials()
-    proof = await prove_imap(read_settings(given.settings), given.secret, mailbox.policy)
-    assert proof.sent_folder == "Sent"
-    assert set(proof.folders) == {"INBOX", "Sent", "Junk", "Archive"}
+    proof = await prove_imap(imap_of(given), given.secret, mailbox.policy)
+    sent = folders.find_sent(proof.folders, None)
+    assert sent is not None
+    assert sent.name == "Sent"
+    assert {folder.name for folder in proof.folders} == {"INBOX", "Sent", "Junk", "Archive"}
     assert "IDLE" in proof.capabilities

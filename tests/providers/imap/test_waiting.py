@@ -9,7 +9,7 @@ from asyncio import sslproto
 import pytest
 
 from services.providers.errors import Transient
-from services.providers.smtp_imap.imap import dial, waiting
+from services.providers.imap import dial, waiting
 from tests.providers.imap.conftest import INBOX, news, pages, refused, session_with
 from tests.servers.scripted_imap import DONE, Do, ScriptedImap, fetched
 

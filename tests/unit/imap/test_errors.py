@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from services.providers.errors import ReauthRequired, Transient
-from services.providers.smtp_imap.imap import errors
-from services.providers.smtp_imap.imap.errors import Refused
+from services.providers.imap import errors
+from services.providers.imap.errors import Refused
 
 
 @pytest.mark.parametrize(

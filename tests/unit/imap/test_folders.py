@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.providers.smtp_imap import folders
-from services.providers.smtp_imap.imap import names
-from services.providers.smtp_imap.imap.mailbox import Listed
+from services.providers.imap import folders, names
+from services.providers.imap.mailbox import Listed
 from services.providers.types import FolderRole
 
 

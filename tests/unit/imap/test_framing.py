@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.providers.smtp_imap.imap.framing import Bounds, Framer, FramingError
+from services.providers.imap.framing import Bounds, Framer, FramingError
 
 LINE = st.binary(max_size=40).map(lambda octets: octets.translate(None, b"\r\n{}"))
 LITERAL = st.binary(max_size=200)

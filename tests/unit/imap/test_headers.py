@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.providers.smtp_imap.imap import internaldate
-from services.providers.smtp_imap.imap.headers import MAX_BLOCK, read_headers
-from services.providers.smtp_imap.imap.tokens import Unreadable
+from services.providers.imap import internaldate
+from services.providers.imap.headers import MAX_BLOCK, read_headers
+from services.providers.imap.tokens import Unreadable
 from services.providers.types import MessageRef
 
 DATE = b'"17-Jul-1996 02:44:25 -0700"'

@@ -5,8 +5,8 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.providers.smtp_imap.imap.framing import Bounds
-from services.providers.smtp_imap.imap.protocol import ENDED, Exchange, LinearProtocol
+from services.providers.imap.framing import Bounds
+from services.providers.imap.protocol import ENDED, Exchange, LinearProtocol
 
 _PIECES = st.sampled_from(
     [

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.providers.errors import CursorVoid
-from services.providers.smtp_imap.imap import names, place, spans, structure, tokens
-from services.providers.smtp_imap.imap.mailbox import FolderState
-from services.providers.smtp_imap.imap.place import Place
-from services.providers.smtp_imap.imap.tokens import Unreadable
+from services.providers.imap import names, place, spans, structure, tokens
+from services.providers.imap.mailbox import FolderState
+from services.providers.imap.place import Place
+from services.providers.imap.tokens import Unreadable
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.providers.protocols import ConnectPolicy
+from services.providers.smtp.timeouts import Timeouts
 from services.providers.smtp_imap.send import SmtpImapSend
-from services.providers.smtp_imap.smtp.timeouts import Timeouts
 from services.providers.types import Credentials, Envelope, Outgoing, Phase
 
 PATIENT = Timeouts(connect=20, reply=20, body=20, final=20, verify=20)

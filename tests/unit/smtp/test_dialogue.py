@@ -8,8 +8,8 @@ import aiosmtplib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.providers.smtp_imap.smtp.dialogue import Dialogue
-from services.providers.smtp_imap.smtp.replies import Reply
+from services.providers.smtp.dialogue import Dialogue
+from services.providers.smtp.replies import Reply
 
 
 class Wire(asyncio.Transport):

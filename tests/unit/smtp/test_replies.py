@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.providers.errors import Permanent, ProviderError, ReauthRequired, Scope, Transient
-from services.providers.smtp_imap.smtp.learnt import identities_after
-from services.providers.smtp_imap.smtp.replies import Reply, Stage, error_of, wait_named_in
+from services.providers.smtp.learnt import identities_after
+from services.providers.smtp.replies import Reply, Stage, error_of, wait_named_in
 from tests.unit.smtp.accounts import OUTGOING
 
 MESSAGE, MAILBOX, HOST = Scope.MESSAGE, Scope.MAILBOX, Scope.HOST

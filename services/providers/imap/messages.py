@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.providers.smtp_imap.imap import report, structure, tokens
-from services.providers.smtp_imap.imap.connection import ImapConnection
-from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.framing import Bounds, Response
-from services.providers.smtp_imap.imap.structure import Part
-from services.providers.smtp_imap.imap.tokens import Token, Unreadable
+from services.providers.imap import report, structure, tokens
+from services.providers.imap.connection import ImapConnection
+from services.providers.imap.errors import Refused
+from services.providers.imap.framing import Bounds, Response
+from services.providers.imap.structure import Part
+from services.providers.imap.tokens import Token, Unreadable
 
 _MIB = 1024 * 1024
 _SECONDS = 180.0

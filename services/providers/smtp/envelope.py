@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.providers.errors import Permanent, ProviderError
-from services.providers.smtp_imap.smtp.connection import Connection
-from services.providers.smtp_imap.smtp.errors import CAUGHT
-from services.providers.smtp_imap.smtp.replies import Reply, Stage, error_of
+from services.providers.smtp.connection import Connection
+from services.providers.smtp.errors import CAUGHT
+from services.providers.smtp.replies import Reply, Stage, error_of
 from services.providers.types import Outgoing, RecipientOutcome
 
 

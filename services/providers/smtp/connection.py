@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
-from services.providers.smtp_imap.smtp.dialogue import Dialogue
-from services.providers.smtp_imap.smtp.errors import CAUGHT
-from services.providers.smtp_imap.smtp.timeouts import Timeouts
+from services.providers.smtp.dialogue import Dialogue
+from services.providers.smtp.errors import CAUGHT
+from services.providers.smtp.timeouts import Timeouts
 
 
 @dataclass(slots=True, eq=False)

@@ -7,12 +7,12 @@ import socket
 import ssl
 from asyncio import sslproto
 
+from services.providers.endpoint import Endpoint, Security, require_permitted_security
 from services.providers.hosts import Purpose, VettedHost, connect, tls_context, vet
+from services.providers.imap import errors
+from services.providers.imap.framing import Bounds
+from services.providers.imap.protocol import NONAUTH, Exchange, LinearProtocol
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap.imap import errors
-from services.providers.smtp_imap.imap.framing import Bounds
-from services.providers.smtp_imap.imap.protocol import NONAUTH, Exchange, LinearProtocol
-from services.providers.smtp_imap.settings import Endpoint, Security, require_permitted_security
 
 _IDLE_BUFFER = 16 * 1024
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from services.providers.smtp_imap.smtp.replies import Reply
+from services.providers.smtp.replies import Reply
 from services.providers.types import Identities, Outgoing
 
 # `email-smtp.eu-west-1.amazonaws.com`: "250 Ok 0102018f…-000000"

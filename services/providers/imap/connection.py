@@ -9,15 +9,15 @@ import asyncio
 import re
 from collections.abc import Mapping
 
+from services.providers.endpoint import IMAP_PASSWORD, Endpoint, secret_of
 from services.providers.errors import Transient
+from services.providers.imap import errors
+from services.providers.imap.dial import dial
+from services.providers.imap.errors import Refused
+from services.providers.imap.framing import Bounds
+from services.providers.imap.login import log_in
+from services.providers.imap.protocol import AUTH, SELECTED, Exchange, LinearProtocol
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap.imap import errors
-from services.providers.smtp_imap.imap.dial import dial
-from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.framing import Bounds
-from services.providers.smtp_imap.imap.login import log_in
-from services.providers.smtp_imap.imap.protocol import AUTH, SELECTED, Exchange, LinearProtocol
-from services.providers.smtp_imap.settings import IMAP_PASSWORD, Endpoint, secret_of
 
 OPEN_SECONDS = 30.0
 COMMAND_SECONDS = 60.0

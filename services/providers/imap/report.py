@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from secrets import token_hex
 
-from services.providers.smtp_imap.imap.structure import Part
+from services.providers.imap.structure import Part
 
 _ENCODING = re.compile(r"[a-z0-9-]{1,32}\Z")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.providers.smtp_imap.imap import internaldate, tokens
-from services.providers.smtp_imap.imap.connection import ImapConnection
-from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.framing import Bounds, Response
-from services.providers.smtp_imap.imap.protocol import Exchange
+from services.providers.imap import internaldate, tokens
+from services.providers.imap.connection import ImapConnection
+from services.providers.imap.errors import Refused
+from services.providers.imap.framing import Bounds, Response
+from services.providers.imap.protocol import Exchange
 from services.providers.types import JUDGED_FIELDS, HeaderSet, MessageRef
 
 MAX_BLOCK = 64 * 1024

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from services.providers.smtp_imap.imap import names, spans, tokens
-from services.providers.smtp_imap.imap.connection import ImapConnection
-from services.providers.smtp_imap.imap.framing import Bounds, Response
-from services.providers.smtp_imap.imap.spans import Spans
-from services.providers.smtp_imap.imap.tokens import Unreadable
+from services.providers.imap import names, spans, tokens
+from services.providers.imap.connection import ImapConnection
+from services.providers.imap.framing import Bounds, Response
+from services.providers.imap.spans import Spans
+from services.providers.imap.tokens import Unreadable
 
 _MIB = 1024 * 1024
 _SEARCH_BOUNDS = Bounds(total=64 * _MIB)  # five million UIDs without ESEARCH

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from services.providers.smtp_imap.settings import SMTP_PASSWORD, Endpoint, read_settings, secret_of
-from services.providers.smtp_imap.smtp.connection import Connection
-from services.providers.smtp_imap.smtp.timeouts import Timeouts
+from services.providers.endpoint import SMTP_PASSWORD, Endpoint, secret_of
+from services.providers.smtp.connection import Connection
+from services.providers.smtp.timeouts import Timeouts
 from services.providers.types import Credentials
 
 Dial = Callable[[Endpoint, str], Awaitable[Connection]]
+EndpointOf = Callable[[Credentials], Endpoint]
 
 
 @dataclass(slots=True)
@@ -32,8 +33,11 @@ class _Lane:
 class Pool:
     """`connections` is how many may be open for one account at once, `most_idle` how many are kept in all."""
 
-    def __init__(self, dial: Dial, timeouts: Timeouts, connections: int, most_idle: int) -> None:
+    def __init__(
+        self, dial: Dial, endpoint_of: EndpointOf, timeouts: Timeouts, connections: int, most_idle: int
+    ) -> None:
         self._dial = dial
+        self._endpoint_of = endpoint_of
         self._most_idle = most_idle
         self._idle: dict[Connection, _Lane] = {}
         """All lanes' unused connections, the longest unused first."""
@@ -79,7 +83,7 @@ class Pool:
     def _endpoint(self, lane: _Lane, credentials: Credentials, login: bytes) -> Endpoint:
         if lane.endpoint is None or login != lane.login:
             self._end_all(lane)
-            lane.endpoint, lane.login = read_settings(credentials.settings).smtp, login
+            lane.endpoint, lane.login = self._endpoint_of(credentials), login
         return lane.endpoint
 
     async def _kept(self, lane: _Lane) -> Connection | None:

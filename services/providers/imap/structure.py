@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import takewhile
 
-from services.providers.smtp_imap.imap.tokens import Token
+from services.providers.imap.tokens import Token
 
 _MAX_PARTS = 8
 _WHOLE = frozenset(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.providers.smtp_imap.imap import errors, mailbox
-from services.providers.smtp_imap.imap.connection import ImapConnection
-from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.mailbox import FolderState
+from services.providers.imap import errors, mailbox
+from services.providers.imap.connection import ImapConnection
+from services.providers.imap.errors import Refused
+from services.providers.imap.mailbox import FolderState
 
 
 class Knowledge:

@@ -11,16 +11,16 @@ from contextlib import asynccontextmanager
 
 import aiosmtplib
 
+from services.providers.endpoint import Endpoint, Security, require_permitted_security
 from services.providers.errors import Transient
 from services.providers.hosts import Purpose, connect, tls_context, vet
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap.settings import Endpoint, Security, require_permitted_security
-from services.providers.smtp_imap.smtp.connection import Connection
-from services.providers.smtp_imap.smtp.dialogue import Dialogue
-from services.providers.smtp_imap.smtp.errors import CAUGHT, mapped, starttls_stripped
-from services.providers.smtp_imap.smtp.login import log_in
-from services.providers.smtp_imap.smtp.replies import Stage
-from services.providers.smtp_imap.smtp.timeouts import Timeouts
+from services.providers.smtp.connection import Connection
+from services.providers.smtp.dialogue import Dialogue
+from services.providers.smtp.errors import CAUGHT, mapped, starttls_stripped
+from services.providers.smtp.login import log_in
+from services.providers.smtp.replies import Stage
+from services.providers.smtp.timeouts import Timeouts
 
 
 async def dial(endpoint: Endpoint, key: str, policy: ConnectPolicy, timeouts: Timeouts) -> Connection:

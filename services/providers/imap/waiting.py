@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from services.providers.smtp_imap.imap.connection import ImapConnection
-from services.providers.smtp_imap.imap.knowledge import Knowledge
-from services.providers.smtp_imap.imap.turns import Turns
+from services.providers.imap.connection import ImapConnection
+from services.providers.imap.knowledge import Knowledge
+from services.providers.imap.turns import Turns
 
 if TYPE_CHECKING:
-    from services.providers.smtp_imap.imap.protocol import LinearProtocol
+    from services.providers.imap.protocol import LinearProtocol
 
 IDLE_SECONDS = 170.0
 """Yahoo drops an IDLE after three minutes, others after five; RFC 2177 allows 29."""

@@ -10,8 +10,8 @@ from typing import cast
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
-from services.providers.smtp_imap.smtp.errors import Garbled
-from services.providers.smtp_imap.smtp.replies import Reply
+from services.providers.smtp.errors import Garbled
+from services.providers.smtp.replies import Reply
 
 _LONGEST_LINE = 8192
 _LONGEST_REPLY = 64 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.providers.errors import CursorVoid
-from services.providers.smtp_imap.imap.mailbox import FolderState
+from services.providers.imap.mailbox import FolderState
 
 
 @dataclass(frozen=True, slots=True)

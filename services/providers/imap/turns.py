@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from services.providers.errors import Transient
-from services.providers.smtp_imap.imap import errors
-from services.providers.smtp_imap.imap.connection import ImapConnection
-from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.framing import Bounds
-from services.providers.smtp_imap.imap.protocol import Exchange
-from services.providers.smtp_imap.imap.tokens import Unreadable
+from services.providers.imap import errors
+from services.providers.imap.connection import ImapConnection
+from services.providers.imap.errors import Refused
+from services.providers.imap.framing import Bounds
+from services.providers.imap.protocol import Exchange
+from services.providers.imap.tokens import Unreadable
 
 _SETTLE_SECONDS = 30.0
 _AHEAD_SECONDS = 120.0

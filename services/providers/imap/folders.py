@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from services.providers.smtp_imap.imap.mailbox import Listed
+from services.providers.imap.mailbox import Listed
 from services.providers.types import Folder, FolderRole
 
 _SENT_NAMES = (

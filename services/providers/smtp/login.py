@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import aiosmtplib
 
+from services.providers.endpoint import Auth, Endpoint, Security
 from services.providers.errors import ProviderError
-from services.providers.smtp_imap.settings import Auth, Endpoint, Security
-from services.providers.smtp_imap.smtp.replies import Reply, Stage, error_of
+from services.providers.smtp.replies import Reply, Stage, error_of
 
 _PASSWORD = ("plain", "login", "cram-md5")
 _PASSWORD_IN_THE_CLEAR = ("cram-md5", "plain", "login")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from services.providers.endpoint import Endpoint
 from services.providers.errors import Transient
+from services.providers.imap import errors
+from services.providers.imap.connection import ImapConnection, open_connection
+from services.providers.imap.errors import Refused
+from services.providers.imap.tokens import Unreadable
 from services.providers.protocols import ConnectPolicy
-from services.providers.smtp_imap.imap import errors
-from services.providers.smtp_imap.imap.connection import ImapConnection, open_connection
-from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.tokens import Unreadable
-from services.providers.smtp_imap.settings import read_settings
 from services.providers.types import Credentials
 
 
@@ -28,8 +28,9 @@ class _Place:
 class KeptConnections:
     """Keeps each for `seconds` after its last use; an expired one is cut, for a goodbye would need someone to wait."""
 
-    def __init__(self, policy: ConnectPolicy, seconds: float) -> None:
+    def __init__(self, policy: ConnectPolicy, endpoint_of: Callable[[Credentials], Endpoint], seconds: float) -> None:
         self._policy = policy
+        self._endpoint_of = endpoint_of
         self._seconds = seconds
         self._places: dict[str, _Place] = {}
 
@@ -71,7 +72,7 @@ class KeptConnections:
                 return place.connection
             except (Transient, Refused):
                 _cut(place)
-        endpoint = read_settings(credentials.settings).imap
+        endpoint = self._endpoint_of(credentials)
         place.connection = await open_connection(endpoint, credentials.secret, self._policy)
         return place.connection
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import aiosmtplib
 
 from services.providers.errors import OutcomeUnknown, ProviderError, Scope, Transient
-from services.providers.smtp_imap.smtp.replies import BEFORE_LOGIN, Reply, Stage, error_of
+from services.providers.smtp.replies import BEFORE_LOGIN, Reply, Stage, error_of
 
 
 class Garbled(aiosmtplib.SMTPException):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from aioimaplib import aioimaplib
 
 from services.providers.errors import Transient
-from services.providers.smtp_imap.imap import errors
-from services.providers.smtp_imap.imap.framing import Bounds, Framer, FramingError, Response
+from services.providers.imap import errors
+from services.providers.imap.framing import Bounds, Framer, FramingError, Response
 
 if TYPE_CHECKING:
     _Machine = Any

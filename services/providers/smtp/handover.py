@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from services.providers.errors import ProviderError, Scope, Transient
 from services.providers.protocols import Checkpoint
-from services.providers.smtp_imap.smtp.connection import Connection
-from services.providers.smtp_imap.smtp.envelope import WentStale, open_envelope
-from services.providers.smtp_imap.smtp.errors import CAUGHT, mapped, unknown
-from services.providers.smtp_imap.smtp.learnt import identities_after
-from services.providers.smtp_imap.smtp.replies import Reply, Stage, error_of
-from services.providers.smtp_imap.smtp.timeouts import Timeouts
+from services.providers.smtp.connection import Connection
+from services.providers.smtp.envelope import WentStale, open_envelope
+from services.providers.smtp.errors import CAUGHT, mapped, unknown
+from services.providers.smtp.learnt import identities_after
+from services.providers.smtp.replies import Reply, Stage, error_of
+from services.providers.smtp.timeouts import Timeouts
 from services.providers.types import Outgoing, Phase, Submitted
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
+from services.providers.endpoint import Auth, Endpoint
 from services.providers.errors import Transient
-from services.providers.smtp_imap.imap import errors
-from services.providers.smtp_imap.imap.errors import Refused
-from services.providers.smtp_imap.imap.names import quoted
-from services.providers.smtp_imap.imap.protocol import AUTH, Exchange
-from services.providers.smtp_imap.settings import Auth, Endpoint
+from services.providers.imap import errors
+from services.providers.imap.errors import Refused
+from services.providers.imap.names import quoted
+from services.providers.imap.protocol import AUTH, Exchange
 
 if TYPE_CHECKING:
-    from services.providers.smtp_imap.imap.connection import ImapConnection
+    from services.providers.imap.connection import ImapConnection
 
 
 async def log_in(connection: ImapConnection, endpoint: Endpoint, key: str) -> None:
