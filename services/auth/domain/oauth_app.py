@@ -1,0 +1,58 @@
+"""An OAuth app registered with a provider: the deployment's own, or one that a team brought. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from services.auth.domain.refusals import Invalid
+
+LONGEST_CLIENT_ID = 256
+LONGEST_CLIENT_SECRET = 1024
+
+
+class Provider(StrEnum):
+    """Who signs people in; also the name in the callback's address."""
+
+    GOOGLE = "google"
+    MICROSOFT = "microsoft"
+
+
+PROVIDER_OF = {"gmail": Provider.GOOGLE, "microsoft365": Provider.MICROSOFT}
+"""By e-mail client."""
+CLIENT_OF = {provider: client for client, provider in PROVIDER_OF.items()}
+TITLES = {Provider.GOOGLE: "Google", Provider.MICROSOFT: "Microsoft"}
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthApp:
+    provider: Provider
+    client_id: str
+    client_secret: str = field(repr=False)
+    of_team: bool = False
+    """Brought by the team itself; else the deployment's."""
+
+
+def read_app(provider: str, client_id: str, client_secret: str) -> OAuthApp:
+    """A team's own app as typed in. Raises `Invalid`; no text quotes the secret."""
+    known = read_provider(provider)
+    title = TITLES[known]
+    for name, value, longest in (
+        ("client_id", client_id, LONGEST_CLIENT_ID),
+        ("client_secret", client_secret, LONGEST_CLIENT_SECRET),
+    ):
+        text = value.strip()
+        if not text or len(text) > longest or not text.isascii() or not text.isprintable() or " " in text:
+            what = "client id" if name == "client_id" else "client secret"
+            raise Invalid(name, f"This is no {what} of a {title} app.", f"Copy the {what} from {title}'s own page.")
+    return OAuthApp(known, client_id.strip(), client_secret.strip(), of_team=True)
+
+
+def read_provider(name: str) -> Provider:
+    """Raises `Invalid`."""
+    try:
+        return Provider(name)
+    except ValueError:
+        raise Invalid(
+            "provider", f"Nobody signs in with {name!r} here.", f"Choose from: {', '.join(Provider)}."
+        ) from None
