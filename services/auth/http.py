@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 
 from services.auth import http_problems
 from services.auth.connecting import Connecting, Who
@@ -14,10 +14,8 @@ from services.auth.domain.refusals import no_such_account
 from services.auth.http_shapes import AccountOut, AuditOut, ConnectIn, KeyIn, KeyOut, NewKeyOut, RotateIn, UpdateIn
 from services.auth.keys import Keys
 from services.auth.ports import Accounts, ApiKeys, AuditLog
-from services.runtime.http import Caller, HttpProblem, Page, api_key, decode_cursor, encode_cursor
+from services.runtime.http import Caller, Cursor, Limit, Page, after, api_key, encode_cursor
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(max_length=1000)]
 ReadsAccounts = Annotated[Caller, Depends(api_key("accounts:read"))]
 WritesAccounts = Annotated[Caller, Depends(api_key("accounts:write"))]
 ManagesKeys = Annotated[Caller, Depends(api_key("keys:manage"))]
@@ -34,7 +32,7 @@ def install(
     @api.get("/v1/audit", tags=["audit"])
     async def read_audit(caller: ReadsAudit, cursor: Cursor = None, limit: Limit = 50) -> Page[AuditOut]:
         """Who changed what and when, the newest first."""
-        found = await audit.page(caller.team_id, _place(cursor), limit)
+        found = await audit.page(caller.team_id, after(cursor, "id"), limit)
         return Page(
             items=[AuditOut.of(record) for record in found],
             next=encode_cursor({"id": found[-1].record_id}) if len(found) == limit else None,
@@ -42,7 +40,17 @@ def install(
 
 
 def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) -> None:
-    @api.post("/v1/accounts", status_code=201, tags=["accounts"])
+    @api.post(
+        "/v1/accounts",
+        status_code=201,
+        tags=["accounts"],
+        responses={
+            200: {"description": "The team had this mailbox before: it has the same id", "model": AccountOut},
+            409: {"description": "The mailbox cannot be connected this way now"},
+            422: {"description": "A field is wrong, or the mail server refused: `server_words` are its own"},
+            503: {"description": "The mail server, or a part of the service, is away"},
+        },
+    )
     async def connect_account(
         body: ConnectIn, caller: WritesAccounts, request: Request, response: Response
     ) -> AccountOut:
@@ -56,7 +64,8 @@ def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) ->
     async def list_accounts(
         caller: ReadsAccounts, cursor: Cursor = None, limit: Limit = 50, state: State | None = None
     ) -> Page[AccountOut]:
-        found = await accounts.page(caller.team_id, _place(cursor), limit, state)
+        """The team's mailboxes, in the order of their ids."""
+        found = await accounts.page(caller.team_id, after(cursor, "id"), limit, state)
         return Page(
             items=[AccountOut.of(account) for account in found],
             next=encode_cursor({"id": found[-1].account_id}) if len(found) == limit else None,
@@ -64,12 +73,20 @@ def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) ->
 
     @api.get("/v1/accounts/{account_id}", tags=["accounts"])
     async def read_account(account_id: str, caller: ReadsAccounts) -> AccountOut:
+        """One mailbox: its settings without secrets, and why it cannot be used where that is so."""
         account = await accounts.of_team(caller.team_id, account_id)
         if account is None:
             raise no_such_account()
         return AccountOut.of(account)
 
-    @api.put("/v1/accounts/{account_id}", tags=["accounts"])
+    @api.put(
+        "/v1/accounts/{account_id}",
+        tags=["accounts"],
+        responses={
+            409: {"description": "These credentials open another mailbox"},
+            422: {"description": "A field is wrong, or the mail server refused: `server_words` are its own"},
+        },
+    )
     async def update_account(account_id: str, body: UpdateIn, caller: WritesAccounts, request: Request) -> AccountOut:
         """Reconnect the same mailbox with new settings and secret, or give it another name."""
         who = _who(caller, request)
@@ -88,39 +105,38 @@ def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) ->
 
 
 def _key_routes(api: FastAPI, keys: Keys, api_keys: ApiKeys) -> None:
-    @api.post("/v1/api-keys", status_code=201, tags=["api keys"])
+    @api.post("/v1/api-keys", status_code=201, tags=["api-keys"])
     async def create_key(body: KeyIn, caller: ManagesKeys, request: Request) -> NewKeyOut:
-        """The key is in this answer and nowhere else, ever."""
+        """The key is in this answer and nowhere else, ever - but for the same request again under the same
+        `Idempotency-Key` within 24 hours. A key hands on no scope that it has not itself."""
         return NewKeyOut.made(*await keys.create(_who(caller, request), body.name, body.scopes, caller.scopes))
 
-    @api.get("/v1/api-keys", tags=["api keys"])
+    @api.get("/v1/api-keys", tags=["api-keys"])
     async def list_keys(caller: ManagesKeys, cursor: Cursor = None, limit: Limit = 50) -> Page[KeyOut]:
-        found = await api_keys.page(caller.team_id, _place(cursor), limit)
+        """What the team's keys may do and when they were used last; never what they are."""
+        found = await api_keys.page(caller.team_id, after(cursor, "id"), limit)
         return Page(
             items=[KeyOut.of(key) for key in found],
             next=encode_cursor({"id": found[-1].key_id}) if len(found) == limit else None,
         )
 
-    @api.post("/v1/api-keys/{key_id}/rotate", status_code=201, tags=["api keys"])
+    @api.post(
+        "/v1/api-keys/{key_id}/rotate",
+        status_code=201,
+        tags=["api-keys"],
+        responses={409: {"description": "It was rotated before"}},
+    )
     async def rotate_key(key_id: str, caller: ManagesKeys, request: Request, body: RotateIn | None = None) -> NewKeyOut:
         """A successor with the same scopes; the old key goes on working for `overlap_seconds`."""
         overlap = (body or RotateIn()).overlap
         _, successor, text = await keys.rotate(_who(caller, request), key_id, overlap, caller.scopes)
         return NewKeyOut.made(successor, text)
 
-    @api.delete("/v1/api-keys/{key_id}", status_code=204, tags=["api keys"])
+    @api.delete("/v1/api-keys/{key_id}", status_code=204, tags=["api-keys"])
     async def delete_key(key_id: str, caller: ManagesKeys, request: Request) -> None:
+        """It stops working everywhere within 30 seconds."""
         await keys.delete(_who(caller, request), key_id)
 
 
 def _who(caller: Caller, request: Request) -> Who:
     return Who(caller.team_id, Actor.key(caller.key_id), request.scope.get("request_id"))
-
-
-def _place(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    place = decode_cursor(cursor).get("id")
-    if not isinstance(place, str):
-        raise HttpProblem(400, "invalid_cursor", "Give `next` of the page before, unchanged, or none.")
-    return place

@@ -18,12 +18,24 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_SETTINGS = {
+    "smtp": {"host": "smtp.example.com", "port": 465, "security": "tls", "username": "ada@example.com"},
+    "imap": {"host": "imap.example.com", "port": 993, "security": "tls", "username": "ada@example.com"},
+}
+
+
 class ConnectIn(_In):
     client: str = Field(max_length=32, examples=["smtp_imap"])
     address: str = Field(max_length=320, examples=["ada@example.com"])
     display_name: str = Field(default="", max_length=1000)
-    settings: dict[str, Any] = Field(default={}, description="The client's own: `smtp` and `imap` with host and port")
-    secret: dict[str, SecretStr] = Field(default={}, description="`password`, or `smtp_password` and `imap_password`")
+    settings: dict[str, Any] = Field(
+        default={}, description="The client's own: `smtp` and `imap` with host and port", examples=[_SETTINGS]
+    )
+    secret: dict[str, SecretStr] = Field(
+        default={},
+        description="`password`, or `smtp_password` and `imap_password`",
+        examples=[{"password": "correct horse battery staple"}],
+    )
 
     def request(self) -> ConnectRequest:
         return ConnectRequest(self.client, self.address, self.display_name, self.settings, _clear(self.secret))
@@ -34,7 +46,7 @@ class UpdateIn(_In):
 
     client: str | None = Field(default=None, max_length=32)
     address: str | None = Field(default=None, max_length=320)
-    display_name: str | None = Field(default=None, max_length=1000)
+    display_name: str | None = Field(default=None, max_length=1000, examples=["Ada Lovelace"])
     settings: dict[str, Any] | None = None
     secret: dict[str, SecretStr] | None = None
 
@@ -62,10 +74,12 @@ class UpdateIn(_In):
 
 
 class FailureOut(BaseModel):
-    reason: str
-    code: str
-    words: str
-    remedy: str
+    """Why the provider refuses the credentials."""
+
+    reason: str = Field(examples=["bad_credentials"])
+    code: str = Field(examples=["535 5.7.8"], description="The provider's own")
+    words: str = Field(examples=["Authentication failed"], description="The provider's own")
+    remedy: str = Field(examples=["Connect the mailbox again with the password that is valid now."])
     at: datetime
 
 
@@ -74,11 +88,11 @@ class AccountOut(BaseModel):
     client: str
     address: str
     display_name: str
-    state: str
-    revision: int
-    settings: dict[str, Any]
-    abilities: tuple[str, ...]
-    failure: FailureOut | None
+    state: str = Field(examples=["connected"], description="connected, needs_reauth, disconnected; more may come")
+    revision: int = Field(description="Grows with every change of state or secret")
+    settings: dict[str, Any] = Field(examples=[_SETTINGS], description="Without secrets")
+    abilities: tuple[str, ...] = Field(examples=[["smtp", "idle", "uidplus"]])
+    failure: FailureOut | None = Field(examples=[None])
     created_at: datetime
     changed_at: datetime
 
@@ -109,8 +123,8 @@ class AccountOut(BaseModel):
 
 
 class KeyIn(_In):
-    name: str = Field(default="", max_length=1000)
-    scopes: tuple[str, ...] = Field(max_length=50)
+    name: str = Field(default="", max_length=1000, examples=["CRM"])
+    scopes: tuple[str, ...] = Field(max_length=50, examples=[["messages:read", "messages:write"]])
 
 
 class RotateIn(_In):
@@ -124,13 +138,13 @@ class RotateIn(_In):
 
 class KeyOut(BaseModel):
     key_id: str
-    name: str
-    scopes: tuple[str, ...]
+    name: str = Field(examples=["CRM"])
+    scopes: tuple[str, ...] = Field(examples=[["messages:read", "messages:write"]])
     created_at: datetime
-    created_by: str
-    last_used_at: datetime | None
-    expires_at: datetime | None
-    successor: str | None
+    created_by: str = Field(examples=["key:Xy4zA7bC0dE3"])
+    last_used_at: datetime | None = Field(description="Exact to a minute")
+    expires_at: datetime | None = Field(examples=[None], description="Set when a successor was made")
+    successor: str | None = Field(examples=[None], description="The key that takes its place")
 
     @classmethod
     def of(cls, key: ApiKey) -> KeyOut:
@@ -147,7 +161,7 @@ class KeyOut(BaseModel):
 
 
 class NewKeyOut(KeyOut):
-    key: str = Field(description="Shown this once")
+    key: str = Field(description="Shown this once", examples=["rw_Ab3dE6gH9jK2_..."])
 
     @classmethod
     def made(cls, key: ApiKey, text: str) -> NewKeyOut:
@@ -155,12 +169,12 @@ class NewKeyOut(KeyOut):
 
 
 class AuditOut(BaseModel):
-    record_id: str
+    record_id: str = Field(examples=["018f3b5e7c2a"])
     at: datetime
-    actor: str
-    action: str
-    subject: str
-    details: dict[str, str]
+    actor: str = Field(examples=["key:Ab3dE6gH9jK2"])
+    action: str = Field(examples=["account.connected"])
+    subject: str = Field(examples=["acc_5f0c7c2e9b7a4d1e8f3a6b2c"])
+    details: dict[str, str] = Field(examples=[{"client": "smtp_imap"}])
 
     @classmethod
     def of(cls, record: AuditRecord) -> AuditOut:

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.inbox_sync.domain.mailboxes import Mailbox, Resync, State, explained, shown_state
 from services.inbox_sync.ports import Clock, Mailboxes
-from services.runtime.http import Caller, HttpProblem, Page, api_key, decode_cursor, encode_cursor
+from services.runtime.http import Caller, Cursor, Limit, Page, PathId, after, api_key, encode_cursor, invalid, not_found
 
 _LONGEST_RESYNC = timedelta(days=90)
 _Reader = Annotated[Caller, Depends(api_key("mailboxes:read"))]
@@ -23,19 +23,19 @@ class TroubleView(BaseModel):
     """Why the mailbox cannot be read."""
 
     since: datetime
-    reason: str
-    code: str
-    words: str
-    remedy: str
+    reason: str = Field(examples=["unreachable"])
+    code: str = Field(examples=["UNAVAILABLE"], description="The provider's own")
+    words: str = Field(examples=["Temporary failure, try again later"], description="The provider's own")
+    remedy: str = Field(examples=["Nothing needs to be done: it goes on by itself."])
 
 
 class ProgressView(BaseModel):
     """Of the first sync, or of the last one asked for."""
 
     since: datetime = Field(description="How far back it reads")
-    done: int = Field(description="Messages judged by their headers")
-    remaining: int | None
-    complete: bool
+    done: int = Field(examples=[412], description="Messages judged by their headers")
+    remaining: int | None = Field(examples=[0])
+    complete: bool = Field(examples=[True])
 
 
 class MailboxView(BaseModel):
@@ -43,11 +43,11 @@ class MailboxView(BaseModel):
     client: str
     address: str
     state: State
-    explanation: str = Field(description="The state in plain words")
+    explanation: str = Field(examples=["Everything is read as it comes."], description="The state in plain words")
     synced_to: datetime | None = Field(description="Everything that had arrived by then is judged")
-    trouble: TroubleView | None
+    trouble: TroubleView | None = Field(examples=[None])
     progress: ProgressView | None
-    holder: str | None = Field(description="The replica that reads it")
+    holder: str | None = Field(examples=["inbox-sync-0"], description="The replica that reads it")
 
 
 class ResyncIn(BaseModel):
@@ -55,7 +55,7 @@ class ResyncIn(BaseModel):
 
 
 class ResyncOut(BaseModel):
-    resync_id: str
+    resync_id: str = Field(examples=["6f1e5d4c3b2a"])
     since: datetime
 
 
@@ -63,33 +63,30 @@ def routes(mailboxes: Callable[[], Mailboxes], nudge: Callable[[], Callable[[], 
     router = APIRouter(prefix="/v1/mailboxes", tags=["mailboxes"])
 
     @router.get("")
-    async def list_mailboxes(
-        caller: _Reader,
-        cursor: Annotated[str | None, Query(max_length=512)] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    ) -> Page[MailboxView]:
-        after = str(decode_cursor(cursor).get("after", "")) if cursor else None
-        found = await mailboxes().page(caller.team_id, after, limit + 1)
+    async def list_mailboxes(caller: _Reader, cursor: Cursor = None, limit: Limit = 50) -> Page[MailboxView]:
+        """How reading each of the team's mailboxes goes."""
+        found = await mailboxes().page(caller.team_id, after(cursor), limit + 1)
         last = encode_cursor({"after": found[limit - 1].account.account_id}) if len(found) > limit else None
         return Page(items=[_view(mailbox) for mailbox in found[:limit]], next=last)
 
     @router.get("/{account_id}")
-    async def read_mailbox(caller: _Reader, account_id: str) -> MailboxView:
+    async def read_mailbox(caller: _Reader, account_id: PathId) -> MailboxView:
+        """The same of one mailbox."""
         found = await mailboxes().of_team(caller.team_id, account_id)
         if found is None:
-            raise HttpProblem(404, "not_found", "No mailbox of your team has this id.")
+            raise not_found("No mailbox of your team has this account_id.")
         return _view(found)
 
     @router.post("/{account_id}/resync", status_code=202)
-    async def resync_mailbox(caller: _Writer, account_id: str, body: ResyncIn | None = None) -> ResyncOut:
+    async def resync_mailbox(caller: _Writer, account_id: PathId, body: ResyncIn | None = None) -> ResyncOut:
         """Judge the headers of everything since then again. What was announced before is not announced twice."""
         at = now()
         since = (body.since if body is not None else None) or at - timedelta(days=2)
         if not at - _LONGEST_RESYNC <= since <= at:
-            raise HttpProblem(422, "invalid_request", "since: give a time within the last 90 days")
+            raise invalid("since", "That is not within the last 90 days.", "Give a time within the last 90 days.")
         resync = Resync(key=uuid4().hex, since=since)
         if not await mailboxes().ask_again(caller.team_id, account_id, resync):
-            raise HttpProblem(404, "not_found", "No connected mailbox of your team has this id.")
+            raise not_found("No connected mailbox of your team has this account_id.")
         nudge()()
         return ResyncOut(resync_id=resync.key, since=since)
 

@@ -7,13 +7,24 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from replywire_contracts.v1.values import AttachmentInfo
 
 from services.reply_matching.correcting import Correcting, Unheard, announced_of
 from services.reply_matching.domain.classification import Class
 from services.reply_matching.ports import HeldReplies
-from services.runtime.http import Caller, HttpProblem, Page, api_key, decode_cursor, encode_cursor
+from services.runtime.http import (
+    Caller,
+    Cursor,
+    HttpProblem,
+    Limit,
+    Page,
+    PathId,
+    after,
+    api_key,
+    encode_cursor,
+    not_found,
+)
 from services.runtime.outcomes import Malformed
 
 _Reader = Annotated[Caller, Depends(api_key("replies:read"))]
@@ -34,12 +45,12 @@ class CorrectionAsked(BaseModel):
 class CorrectionView(BaseModel):
     """A correction as recorded: which key asked for it, and which event took the place of which."""
 
-    by: str
+    by: str = Field(examples=["key:Ab3dE6gH9jK2"])
     at: datetime
-    reason: str
+    reason: str = Field(examples=["It is a person's answer."])
     event_id: str
     corrects: str
-    message_class: str = Field(serialization_alias="class")
+    message_class: str = Field(serialization_alias="class", examples=["human"])
     request_id: str
     withdrawn: bool
 
@@ -50,20 +61,22 @@ class ReplyView(BaseModel):
     reply_id: str
     request_id: str
     account_id: str
-    message_class: str = Field(serialization_alias="class")
+    message_class: str = Field(
+        serialization_alias="class", examples=["human"], description="human, out_of_office, bounce, …; more may come"
+    )
     received_at: datetime
-    new_text: str
+    new_text: str = Field(examples=["With pleasure."])
     attachments: list[AttachmentInfo]
     incomplete: bool = Field(description="The message was too large, or gone before it could be fetched whole")
-    event_kind: str
-    event: dict[str, JsonValue]
+    event_kind: str = Field(examples=["mail.v1.reply.detected"])
+    event: dict[str, JsonValue] = Field(examples=[{"matched_by": "in_reply_to"}], description="As it was announced")
     withdrawn: bool = Field(description="Corrected: it answers no message of yours")
     corrections: list[CorrectionView]
 
 
 class ReplyWhole(ReplyView):
-    text: str
-    html: str = Field(description="Sanitised: no scripts, nothing loaded from afar")
+    text: str = Field(examples=["With pleasure.\n\n> Would you join us?"])
+    html: str = Field(examples=["<p>With pleasure.</p>"], description="Sanitised: no scripts, nothing loaded from afar")
 
 
 def routes(replies: HeldReplies, correcting: Correcting) -> APIRouter:
@@ -75,30 +88,33 @@ def routes(replies: HeldReplies, correcting: Correcting) -> APIRouter:
         request_id: Annotated[str | None, Query(max_length=128)] = None,
         account_id: Annotated[str | None, Query(max_length=64)] = None,
         message_class: Annotated[str | None, Query(alias="class", max_length=32)] = None,
-        since: Annotated[datetime | None, Query(description="Received at or after; with a time zone")] = None,
-        cursor: Annotated[str | None, Query(max_length=512)] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        since: Annotated[AwareDatetime | None, Query(description="Received at or after; with a time zone")] = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
     ) -> Page[ReplyView]:
-        if since is not None and since.tzinfo is None:
-            raise HttpProblem(422, "invalid_request", "since: give a time zone, for example 2026-01-31T09:00:00Z")
+        """What was answered to the team's mails, the newest first."""
         wanted = {"request_id": request_id, "account_id": account_id, "class": message_class}
         conditions: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         if since is not None:
             conditions["received_at"] = {"$gte": since}
-        after = str(decode_cursor(cursor).get("after", "")) if cursor else None
-        found = await replies.page(caller.team_id, conditions, after, limit + 1)
+        found = await replies.page(caller.team_id, conditions, after(cursor), limit + 1)
         last = encode_cursor({"after": found[limit - 1]["_id"]}) if len(found) > limit else None
         return Page(items=[ReplyView(**_view(reply)) for reply in found[:limit]], next=last)
 
     @router.get("/{reply_id}", response_model_by_alias=True)
-    async def read_reply(caller: _Reader, reply_id: str) -> ReplyWhole:
+    async def read_reply(caller: _Reader, reply_id: PathId) -> ReplyWhole:
+        """One reply with its whole text and its HTML."""
         found = await replies.one(caller.team_id, reply_id)
         if found is None:
             raise _unheard()
         return _whole(found)
 
-    @router.post("/{reply_id}/correction", response_model_by_alias=True)
-    async def correct_reply(caller: _Corrector, reply_id: str, asked: CorrectionAsked) -> ReplyWhole:
+    @router.post(
+        "/{reply_id}/correction",
+        response_model_by_alias=True,
+        responses={409: {"description": "It cannot be corrected this way"}},
+    )
+    async def correct_reply(caller: _Corrector, reply_id: PathId, asked: CorrectionAsked) -> ReplyWhole:
         """Say what a reply was in truth; an event that names the earlier one in `corrects` is published. The same
         correction twice is one event."""
         other = asked.message_class is not None or asked.request_id is not None
@@ -127,7 +143,7 @@ def routes(replies: HeldReplies, correcting: Correcting) -> APIRouter:
 
 
 def _unheard() -> HttpProblem:
-    return HttpProblem(404, "not_found", "No reply of your team has this id.")
+    return not_found("No reply of your team has this reply_id.")
 
 
 def _whole(reply: Mapping[str, Any]) -> ReplyWhole:

@@ -1,53 +1,52 @@
-"""The HTTP face every service starts from: /live, /ready, /metrics, request ids, problems, API keys."""
+"""The HTTP face every service starts from: /live, /ready, /metrics, request ids; what its routes share is in `gate`."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from replywire_contracts.v1.rpc import KeyHolder, VerifyKey
 from starlette.exceptions import HTTPException
 
-from services.runtime import problems
+from services.runtime import openapi, problems
+from services.runtime.api_keys import Caller, api_key
+from services.runtime.gate import Gate
 from services.runtime.logging import bind
-from services.runtime.paging import Page, decode_cursor, encode_cursor
-from services.runtime.problems import HttpProblem
-from services.runtime.rpc import RpcRefused
+from services.runtime.paging import SLASH, Cursor, Limit, Page, PathId, after, decode_cursor, encode_cursor
+from services.runtime.problems import HttpProblem, invalid, not_found
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from services.runtime.app import App
 
-__all__ = ("Caller", "HttpProblem", "Page", "api_key", "create_http", "decode_cursor", "encode_cursor")
+__all__ = (
+    "Caller", "Cursor", "HttpProblem", "Limit", "Page", "PathId", "after", "api_key", "create_http", "decode_cursor",
+    "encode_cursor", "invalid", "not_found",
+)  # fmt: skip
 
-_KEY_SECONDS = 30.0
-_MOST_KEYS = 10_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, as their API key says. `team_id` belongs in every query."""
-
-    team_id: str
-    scopes: frozenset[str]
-    key_id: str
-
-
 def create_http(app: App) -> FastAPI:
-    api = FastAPI(title=f"Replywire {app.settings.service}", docs_url=None, redoc_url=None)
+    """Routes added to it are described, guarded and answered in the one style; `/openapi.json` tells them."""
+    api = FastAPI(
+        title=f"Replywire {app.settings.service}",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
     api.state.replywire = app
+    api.add_middleware(Gate, api=api)
     api.add_middleware(_RequestIds, most=app.settings.http_max_body)
     problems.install(api)
+    openapi.install(api)
 
     @api.get("/live", include_in_schema=False)
     async def live() -> dict[str, str]:
@@ -82,6 +81,8 @@ class _RequestIds:
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
+        if b"%2f" in scope["raw_path"].lower():
+            scope["path"] = SLASH.join(map(unquote, re.split("%2f", scope["raw_path"].decode("ascii"), flags=re.I)))
         started, taken = False, 0
 
         async def take() -> Message:
@@ -106,57 +107,3 @@ class _RequestIds:
                 if started:
                     raise
                 await problems.unexpected(Request(scope), error)(scope, receive, answer)
-
-
-def api_key(scope: str | None = None) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency: `caller: Annotated[Caller, Depends(api_key("send"))]`. 401 without a known key, 403 without the
-    scope. A key's answer is kept for 30 seconds, so a revoked key dies within that."""
-
-    async def check(request: Request) -> Caller:
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not key.startswith("rw_"):
-            raise HttpProblem(
-                401,
-                "unauthorized",
-                "Send an API key of your team as `Authorization: Bearer rw_...`.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        caller = await _keys(request.app.state).caller(hashlib.sha256(key.encode()).hexdigest())
-        if scope is not None and scope not in caller.scopes:
-            raise HttpProblem(403, "forbidden", f"This key has not the scope {scope!r}.")
-        return caller
-
-    return check
-
-
-class _Keys:
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._known: dict[str, tuple[float, Caller]] = {}
-
-    async def caller(self, key_hash: str) -> Caller:
-        until, caller = self._known.get(key_hash, (0.0, None))
-        if caller is not None and until > time.monotonic():
-            return caller
-        try:
-            holder: KeyHolder = await self._app.rpc.call(VerifyKey(key_hash=key_hash))
-        except RpcRefused as refused:
-            self._known.pop(key_hash, None)
-            raise HttpProblem(
-                401,
-                "unauthorized",
-                "This API key is not known, or was revoked.",
-                headers={"WWW-Authenticate": "Bearer"},
-            ) from refused
-        if len(self._known) >= _MOST_KEYS:
-            self._known.clear()
-        caller = Caller(holder.team_id, frozenset(holder.scopes), holder.key_id)
-        self._known[key_hash] = (time.monotonic() + _KEY_SECONDS, caller)
-        return caller
-
-
-def _keys(state: Any) -> _Keys:
-    if not hasattr(state, "replywire_keys"):
-        state.replywire_keys = _Keys(state.replywire)
-    keys: _Keys = state.replywire_keys
-    return keys

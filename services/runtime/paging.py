@@ -1,22 +1,34 @@
-"""Lists over HTTP, page by page: an opaque cursor that says where the next page begins."""
+"""Lists over HTTP, page by page: an opaque cursor that says where the next page begins; and ids in paths."""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, Field, JsonValue
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from services.runtime.problems import HttpProblem
 
 T = TypeVar("T")
 
+Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before; none for the first page")]
+Limit = Annotated[int, Query(ge=1, le=200, description="The most items of one page")]
+
+SLASH = "\ue000"
+"""What stands in a path for a slash that was sent as `%2F`: routes would part the path there."""
+
+PathId = Annotated[str, Path(max_length=1000), AfterValidator(lambda text: text.replace(SLASH, "/"))]
+"""An id in a path that may hold any printable character, as ids of the caller's own do."""
+
 
 class Page(BaseModel, Generic[T]):
     items: list[T]
-    next: str | None = Field(default=None, description="Give it as `cursor` for the next page; absent at the end")
+    next: str | None = Field(
+        default=None, description="Give it as `cursor` for the next page; null at the end", examples=["eyJpZCI6ImEifQ"]
+    )
 
 
 def encode_cursor(place: Mapping[str, JsonValue]) -> str:
@@ -27,9 +39,26 @@ def encode_cursor(place: Mapping[str, JsonValue]) -> str:
 def decode_cursor(cursor: str) -> dict[str, JsonValue]:
     """Raises `HttpProblem` 400 where it is none of ours."""
     try:
-        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError as error:
-        raise HttpProblem(400, "invalid_cursor", "Give `next` of the page before, unchanged, or none.") from error
+        place = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (ValueError, RecursionError) as error:
+        raise invalid_cursor() from error
     if not isinstance(place, dict):
-        raise HttpProblem(400, "invalid_cursor", "Give `next` of the page before, unchanged, or none.")
+        raise invalid_cursor()
     return place
+
+
+def after(cursor: str | None, name: str = "after") -> str | None:
+    """The text in a cursor that says what the page before ended with. Raises `HttpProblem` 400."""
+    if cursor is None:
+        return None
+    place = decode_cursor(cursor).get(name)
+    if not isinstance(place, str) or not place.isprintable():
+        raise invalid_cursor()
+    return place
+
+
+def invalid_cursor() -> HttpProblem:
+    return HttpProblem(400, "invalid_cursor", "This cursor is none of ours.", field="cursor", remedy=_REMEDY)
+
+
+_REMEDY = "Give `next` of the page before, unchanged, or no cursor."

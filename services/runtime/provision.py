@@ -20,7 +20,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from replywire_contracts.streams import BUCKETS, STREAMS, Bucket, Consumer, Stream
 
-from services.runtime import logging
+from services.runtime import idempotency, logging
 from services.runtime.mongo import Client, Document, OperationFailure, open_client
 from services.runtime.permissions import PROVISION, SERVICES, consumers_of
 
@@ -164,13 +164,15 @@ async def _bucket(js: JetStreamContext, bucket: Bucket, replicas: int) -> None:
 
 
 async def provision_database(client: Client, *, databases: Mapping[str, str] | None = None) -> None:
-    """The indexes each service declares in its `adapters/indexes.py`; `databases` renames `replywire_<service>`."""
+    """The indexes each service declares in its `adapters/indexes.py`, and those of what the runtime keeps for it;
+    `databases` renames `replywire_<service>`."""
     for service in SERVICES:
         module = f"services.{service}.adapters.indexes"
         if find_spec(module) is None:
             continue
         indexes: Mapping[str, Sequence[Document]] = import_module(module).INDEXES
-        await create_indexes(client, (databases or {}).get(service, f"replywire_{service}"), indexes)
+        kept = {idempotency.COLLECTION: [idempotency.INDEX]}
+        await create_indexes(client, (databases or {}).get(service, f"replywire_{service}"), {**indexes, **kept})
 
 
 async def create_indexes(client: Client, database: str, indexes: Mapping[str, Iterable[Document]]) -> None:

@@ -36,6 +36,8 @@ class RuntimeSettings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8100, description="0 takes a free one")
     http_max_body: int = Field(default=40 * 2**20, description="Octets of one request; more is refused with 413")
+    http_rate_quota: int = Field(default=12_000, ge=0, description="Requests of one API key in a window; 0: no limit")
+    http_rate_window: int = Field(default=60, ge=1, description="Seconds of that window")
 
     log_level: str = "INFO"
     graceful_timeout: float = Field(default=30.0, description="Seconds given to work in flight at SIGTERM")

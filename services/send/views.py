@@ -28,9 +28,19 @@ NEW_MESSAGE = {
                     "required": ["request_id", "account_id"],
                     "description": "The fields of send.requested without its envelope",
                     "properties": {
-                        name: _SCHEMA["properties"][name] for name in _SCHEMA["properties"].keys() - _ENVELOPE
+                        name: shown for name, shown in _SCHEMA["properties"].items() if name not in _ENVELOPE
                     },
                     "$defs": _SCHEMA.get("$defs", {}),
+                    "examples": [
+                        {
+                            "request_id": "order-17-welcome",
+                            "account_id": "acc_5f0c7c2e9b7a4d1e8f3a6b2c",
+                            "to": [{"email": "grace@example.org", "name": "Grace"}],
+                            "subject": "Lunch on Friday?",
+                            "text": {"text": "Would you join us?"},
+                            "metadata": {"campaign": "spring"},
+                        }
+                    ],
                 }
             }
         },
@@ -50,17 +60,17 @@ def request_of(octets: bytes, team: str) -> SendRequested:
 
 
 class FailureView(BaseModel):
-    reason: str
-    code: str = ""
-    words: str = ""
-    remedy: str = ""
+    reason: str = Field(examples=["refused_recipient"])
+    code: str = Field(default="", examples=["550 5.1.1"])
+    words: str = Field(default="", examples=["No such user"], description="The server's own")
+    remedy: str = Field(default="", examples=["Check the address with the recipient."])
     field: str | None = None
 
 
 class CopyView(BaseModel):
     """The copy in the Sent folder: pending, done, skipped (the provider files it) or stopped."""
 
-    state: str
+    state: str = Field(examples=["done"])
     attempts: int = 0
     due: datetime | None = None
     reason: str | None = None
@@ -72,9 +82,11 @@ class CopyView(BaseModel):
 class MessageView(BaseModel):
     request_id: str
     account_id: str
-    state: str
+    state: str = Field(examples=["sent"], description="accepted … sent, failed, unconfirmed, cancelled; more may come")
     subject: str
-    recipients: list[str] = Field(description="Everyone in the envelope, Bcc included")
+    recipients: list[str] = Field(
+        examples=[["grace@example.org"]], description="Everyone in the envelope, Bcc included"
+    )
     created_at: datetime
     updated_at: datetime
     send_at: datetime | None = None
@@ -83,7 +95,7 @@ class MessageView(BaseModel):
     sent_at: datetime | None = None
     attempts: int
     identities: Identities
-    failure: FailureView | None = None
+    failure: FailureView | None = Field(default=None, examples=[None])
     recipient_outcomes: list[RecipientOutcome] = []
     sent_copy: CopyView | None = None
     metadata: dict[str, JsonValue] = {}
@@ -93,7 +105,7 @@ class HistoryLine(BaseModel):
     model_config = {"extra": "allow"}
 
     at: datetime
-    state: str
+    state: str = Field(examples=["sent"])
     detail: str | None = None
 
 
@@ -102,19 +114,19 @@ class MessageWhole(MessageView):
 
 
 class BodyView(BaseModel):
-    text: str | None = None
-    html: str | None = None
+    text: str | None = Field(default=None, examples=["Would you join us?"])
+    html: str | None = Field(default=None, examples=["<p>Would you join us?</p>"])
     attachments: list[dict[str, JsonValue]] = []
     headers: dict[str, str] = {}
 
 
-class MailboxView(BaseModel):
+class SendingMailboxView(BaseModel):
     account_id: str
     client: str
     address: str
-    state: str = Field(description="auth's word: connected, needs_reauth, disconnected")
+    state: str = Field(examples=["connected"], description="auth's word: connected, needs_reauth, disconnected")
     waits_until: datetime | None = None
-    waits_for: FailureView | None = Field(default=None, description="Why nothing leaves just now")
+    waits_for: FailureView | None = Field(default=None, examples=[None], description="Why nothing leaves just now")
     rate_tokens: float | None = Field(default=None, description="Messages that may leave at once")
 
 
@@ -153,9 +165,9 @@ def _line(line: Mapping[str, Any]) -> dict[str, Any]:
     return {**line, "detail": " ".join(told) or None}
 
 
-def mailbox_view(mailbox: Mailbox, now: datetime) -> MailboxView:
+def mailbox_view(mailbox: Mailbox, now: datetime) -> SendingMailboxView:
     waits = mailbox.paused_until is not None and mailbox.paused_until > now
-    return MailboxView(
+    return SendingMailboxView(
         account_id=mailbox.account,
         client=mailbox.client,
         address=mailbox.address,

@@ -23,7 +23,7 @@ class Refused(Exception):
 
 class Invalid(Refused):
     def __init__(self, field: str, detail: str, remedy: str) -> None:
-        super().__init__("invalid_field", detail, remedy=remedy, field=field)
+        super().__init__("invalid_request", detail, remedy=remedy, field=field)
 
 
 class NotFound(Refused):
@@ -57,8 +57,8 @@ class NotProved(Refused):
 
 
 def no_such_account() -> NotFound:
-    return NotFound("unknown_account", "This team has no such account.", remedy="List the accounts to see their ids.")
+    return NotFound("not_found", "This team has no such account.", remedy="List the accounts to see their ids.")
 
 
 def no_such_key() -> NotFound:
-    return NotFound("unknown_api_key", "This team has no such API key.", remedy="List the API keys to see their ids.")
+    return NotFound("not_found", "This team has no such API key.", remedy="List the API keys to see their ids.")

@@ -134,7 +134,7 @@ async def test_a_body_above_the_limit_is_refused_with_the_limit(http: httpx.Asyn
         for _ in range(1000):
             yield b'{"x": "' + b"x" * 1000
 
-    answer = await http.post("/echo", content=endless())
+    answer = await http.post("/echo", content=endless(), headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["status"]) == (413, 413)
     assert "100000" in answer.json()["detail"]
     assert (await http.post("/echo", json={"x": "y"})).json() == {"x": "y"}

@@ -168,7 +168,7 @@ async def test_messages_are_listed_newest_first_by_pages_and_never_to_another_te
         first = (await api.get("/v1/messages", params={"limit": 3})).json()
         second = (await api.get("/v1/messages", params={"limit": 3, "cursor": first["next"]})).json()
         assert [each["request_id"] for each in first["items"] + second["items"]] == [f"r-{n}" for n in range(4, -1, -1)]
-        assert "next" not in second
+        assert second["next"] is None
         sent = (await api.get("/v1/messages", params={"state": "sent", "account_id": account})).json()
         assert len(sent["items"]) == 5
         assert (await api.get("/v1/messages", params={"state": "failed"})).json()["items"] == []
@@ -190,8 +190,10 @@ async def test_creating_over_http_is_the_same_as_publishing(sending: World) -> N
         other = await api.post("/v1/messages", json={**new, "subject": "Other"})
         assert (other.status_code, other.json()["code"]) == (409, "request_id_reused")
         wrong = await api.post("/v1/messages", json={**new, "request_id": "r-2", "to": [{"email": 7}]})
-        assert (wrong.status_code, wrong.json()["field"]) == (422, "to.0.email")
-        assert (await api.post("/v1/messages", content=b"[1")).status_code == 422
+        assert (wrong.status_code, wrong.json()["field"]) == (422, "to[0].email")
+        as_json = {"Content-Type": "application/json"}
+        assert (await api.post("/v1/messages", content=b"[1", headers=as_json)).status_code == 422
+        assert (await api.post("/v1/messages", content=b"[1")).status_code == 415
         refused = await api.post("/v1/messages", json={**new, "request_id": "r-3", "to": [{"email": "nobody"}]})
         assert (refused.json()["state"], refused.json()["failure"]["field"]) == ("failed", "to[0].email")
     assert list(times_sent().values()) == [1]

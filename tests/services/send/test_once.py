@@ -48,7 +48,7 @@ async def test_nothing_leaves_while_reply_matching_is_away(sending: World) -> No
     account = await sending.connect()
     await sending.send(account, "r-1")
     async with sending.api() as api, asyncio.timeout(20):
-        while "waits_for" not in (view := (await api.get(f"/v1/sending/mailboxes/{account}")).json()):
+        while not (view := (await api.get(f"/v1/sending/mailboxes/{account}")).json())["waits_for"]:
             await asyncio.sleep(0.05)
     assert view["waits_for"]["reason"] == "waiting_for_reply_matching"
     assert WORLD.ledger == []

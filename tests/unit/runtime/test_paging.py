@@ -22,4 +22,4 @@ def test_anything_else_is_refused_with_a_remedy(cursor: str) -> None:
     with pytest.raises(HttpProblem) as raised:
         decode_cursor(cursor)
     assert raised.value.status == 400
-    assert "next" in raised.value.detail
+    assert "next" in raised.value.remedy

@@ -1,0 +1,174 @@
+"""How a service describes its routes: FastAPI's document with what all routes share written into every one of them.
+
+Problems instead of FastAPI's own errors, the statuses that key, rate, body and cursor bring with them, headers,
+`Idempotency-Key` where something is created, and an example for everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from services.runtime import idempotency
+from services.runtime.examples import NAMED, example_of
+from services.runtime.operations import described, scopes_of
+from services.runtime.problems import MEDIA_TYPE, HttpProblem, Problem, WrongField
+
+_SCHEMAS = "#/components/schemas/"
+_REQUEST = "4f1c2a9e"
+_CREATES = {"201", "202"}
+_FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
+
+ERRORS: dict[int, tuple[str, HttpProblem]] = {
+    400: ("The request cannot be read.", HttpProblem(400, "invalid_cursor", "This cursor is none of ours.")),
+    401: ("No key, or one that is not known.", HttpProblem(401, "unauthorized", "This API key is not known.")),
+    403: ("The key lacks the scope.", HttpProblem(403, "forbidden", "This key has not the scope it needs.")),
+    404: (
+        "Unknown, or another team's: the answer is the same.",
+        HttpProblem(404, "not_found", "Your team has none with this id."),
+    ),
+    409: ("It contradicts what is there.", HttpProblem(409, "conflict", "It was changed meanwhile.")),
+    413: ("The body is too large.", HttpProblem(413, "too_large", "A request has at most 41943040 octets.")),
+    415: ("Another media type.", HttpProblem(415, "unsupported_media_type", "This path takes application/json alone.")),
+    422: (
+        "A field is wrong.",
+        HttpProblem(422, "invalid_request", "limit: Input should be less than or equal to 200", field="limit"),
+    ),
+    429: ("Too many requests.", HttpProblem(429, "too_many_requests", "This key may ask 12000 times in 60 seconds.")),
+    503: ("A part of the service is away.", HttpProblem(503, "unavailable", "A part of the service is away.")),
+}
+"""Of each status: what it means everywhere, and an example."""
+
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "This request's id in our logs: the one you sent, where it was plain, else one of ours",
+        "schema": {"type": "string"},
+        "example": _REQUEST,
+    },
+    "RateLimit-Policy": {
+        "description": 'IETF draft: `"<policy>";q=<requests>;w=<seconds>`',
+        "schema": {"type": "string"},
+        "example": '"auth";q=12000;w=60',
+    },
+    "RateLimit": {
+        "description": 'IETF draft: `"<policy>";r=<requests left>;t=<seconds until all are back>`',
+        "schema": {"type": "string"},
+        "example": '"auth";r=11999;t=1',
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before trying again",
+        "schema": {"type": "integer"},
+        "example": 2,
+    },
+}
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": idempotency.HEADER,
+    "in": "header",
+    "required": False,
+    "description": "A text of your own, new for each thing to create: the same request again with the same key gets "
+    "the first answer again for 24 hours and creates nothing more. A quoted string (IETF draft) or bare.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST_KEY, "pattern": "^[!#-~]+$"},
+    "example": NAMED[idempotency.HEADER],
+}
+
+
+def install(api: FastAPI) -> None:
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            api.openapi_schema = styled(
+                get_openapi(title=api.title, version=api.version, routes=api.routes, openapi_version="3.1.0")
+            )
+        return api.openapi_schema
+
+    api.openapi = openapi  # type: ignore[method-assign]
+
+
+def styled(document: dict[str, Any]) -> dict[str, Any]:
+    """The document itself, changed."""
+    document.setdefault("paths", {})
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for name in _FRAMEWORKS_OWN:
+        schemas.pop(name, None)
+    for model in (WrongField, Problem):
+        schemas[model.__name__] = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
+        schemas[model.__name__].pop("$defs", None)
+    components["headers"] = HEADERS
+    for path, method, operation in described(document):
+        _hoist(operation.get("requestBody", {}), schemas)
+        _describe(path, method, operation, schemas)
+    return document
+
+
+def _describe(path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    if method == "post" and scopes_of(operation) is not None and _CREATES & responses.keys():
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+        responses.setdefault("409", {"description": ERRORS[409][0]})
+    own = {status for status in responses if int(status) >= 400}
+    responses.pop("422", None) if "HTTPValidationError" in str(responses.get("422")) else None
+    for status in sorted({*own, *map(str, _brought(path, operation))}):
+        responses[status] = _problem(int(status), responses.get(status, {}))
+    keyed = scopes_of(operation) is not None
+    for status, response in responses.items():
+        _head(response, int(status), keyed)
+    for parameter in operation.get("parameters", ()):
+        if "example" not in parameter:
+            parameter["example"] = example_of(parameter["schema"], schemas, whole=True, name=parameter["name"])
+    _exemplify(operation.get("requestBody", {}), schemas, whole=False)
+    for response in responses.values():
+        _exemplify(response, schemas, whole=True)
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _brought(path: str, operation: dict[str, Any]) -> Iterator[int]:
+    """The errors that come with what the operation is, whatever it does."""
+    yield 503
+    if scopes_of(operation) is not None:
+        yield from (401, 403, 429)
+    if "{" in path:
+        yield 404
+    if "requestBody" in operation:
+        yield from (400, 413, 415, 422)
+    parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
+    if parameters & {"cursor", idempotency.HEADER}:
+        yield 400
+    if parameters:
+        yield 422
+
+
+def _problem(status: int, declared: dict[str, Any]) -> dict[str, Any]:
+    meant, example = ERRORS.get(status, ("It cannot be done.", HttpProblem(status, "refused")))
+    said = declared.get("description")
+    return {
+        "description": said if said and said != "Validation Error" else meant,
+        "content": {
+            MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS + Problem.__name__}, "example": example.content(_REQUEST)}
+        },
+    }
+
+
+def _head(response: dict[str, Any], status: int, keyed: bool) -> None:
+    names = ["X-Request-Id"]
+    if keyed and status not in (401,):
+        names += ["RateLimit-Policy", "RateLimit"]
+    if status in (429, 503):
+        names.append("Retry-After")
+    shared = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    response["headers"] = {**shared, **response.get("headers", {})}
+
+
+def _exemplify(holder: dict[str, Any], schemas: dict[str, Any], *, whole: bool) -> None:
+    for content in holder.get("content", {}).values():
+        if "example" not in content and "examples" not in content:
+            content["example"] = example_of(content.get("schema", {}), schemas, whole=whole)
+
+
+def _hoist(holder: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Definitions inside a body's schema belong beside all others, where references look for them."""
+    for content in holder.get("content", {}).values():
+        for name, schema in content.get("schema", {}).pop("$defs", {}).items():
+            schemas.setdefault(name, schema)
