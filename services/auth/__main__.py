@@ -26,6 +26,10 @@ def _arguments() -> argparse.Namespace:
     key.add_argument("--scopes", default=",".join(SCOPES), help="separated by commas; all where not given")
     key.add_argument("--name", default="made by the operator")
     key.add_argument("--json", action="store_true", dest="as_json")
+    for name in ("allow-client", "disallow-client"):
+        allow = commands.add_parser(name, help="whether a team may be offered a client that needs the operator's leave")
+        allow.add_argument("--team", required=True)
+        allow.add_argument("client")
     rotate = commands.add_parser("rotate-keys", help="re-wrap every account's key under the ring's current key")
     rotate.add_argument("--progress", choices=["json"], help="a JSON line for every step")
     return parser.parse_args()
@@ -43,6 +47,11 @@ def _run(arguments: argparse.Namespace) -> int:
             scopes = [scope.strip() for scope in arguments.scopes.split(",") if scope.strip()]
             command = create_key(Settings(), arguments.team, scopes, arguments.name, arguments.as_json, _line)
             return asyncio.run(command)
+        case "allow-client" | "disallow-client":
+            from services.auth.commands import allow_client
+
+            allowed = arguments.command == "allow-client"
+            return asyncio.run(allow_client(Settings(), arguments.team, arguments.client, allowed, _line))
         case "rotate-keys":
             from services.auth.commands import rotate_keys
 

@@ -12,11 +12,14 @@ from services.auth import http, http_external
 from services.auth.adapters.accounts import MongoAccounts
 from services.auth.adapters.api_keys import MongoApiKeys
 from services.auth.adapters.audit import MongoAuditLog
+from services.auth.adapters.external_setup import RpcExternalSetup
 from services.auth.adapters.key_ring_file import KeyRingFile
+from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.connecting import Connecting
 from services.auth.handlers import Handlers
 from services.auth.keys import Keys
 from services.auth.settings import Settings
+from services.auth.team_settings import TeamSettingsChanges
 from services.providers import registry
 from services.providers.protocols import Connect
 from services.runtime.app import App
@@ -47,7 +50,11 @@ def build(settings: Settings) -> App:
 
     accounts = MongoAccounts(app.client, app.db, owed)
     api_keys = MongoApiKeys(app.client, app.db)
-    handlers = Handlers(accounts, api_keys, rings, now, settings.lease_for)
+    settings_store = MongoTeamSettings(app.client, app.db)
+    team_settings = TeamSettingsChanges(
+        settings_store, RpcExternalSetup(lambda: app.rpc), settings.offered_clients, now
+    )
+    handlers = Handlers(accounts, api_keys, rings, settings_store, now, settings.lease_for)
     serve(app, LeaseCredentials)(handlers.lease_credentials)
     serve(app, ReportRejected)(handlers.report_rejected)
     serve(app, ListAccounts)(handlers.list_accounts)
@@ -58,7 +65,7 @@ def build(settings: Settings) -> App:
         accounts=accounts,
         rings=rings,
         provers=prover,
-        offered=settings.offered_clients,
+        offered=team_settings,
         now=now,
         at_once=asyncio.Semaphore(settings.proofs_at_once),
         within=settings.proof_seconds,

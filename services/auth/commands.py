@@ -17,6 +17,7 @@ from replywire_contracts.event import TEAM_PATTERN
 from services.auth.adapters.accounts import MongoBoxes
 from services.auth.adapters.api_keys import MongoApiKeys
 from services.auth.adapters.key_ring_file import KeyRingFile
+from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.app import now
 from services.auth.connecting import Who
 from services.auth.domain.audit import OPERATOR, Actor
@@ -25,6 +26,7 @@ from services.auth.domain.refusals import Invalid
 from services.auth.keys import Keys
 from services.auth.rotation import Rotation, rotate_all
 from services.auth.settings import Settings
+from services.auth.team_settings import TeamSettingsChanges
 from services.runtime import mongo
 
 Print = Callable[[str], None]
@@ -57,10 +59,15 @@ def new_key_ring(path: Path, later: bool, out: Print) -> int:
     return 0
 
 
-async def create_key(settings: Settings, team: str, scopes: Sequence[str], name: str, as_json: bool, out: Print) -> int:
-    """Print a new API key, once. Raises `Invalid`."""
+def require_team(team: str) -> None:
+    """Raises `Invalid`."""
     if not re.fullmatch(TEAM_PATTERN, team):
         raise Invalid("team", "A team is letters, digits, `_` and `-`, at most 64 of them.", "Choose such a name.")
+
+
+async def create_key(settings: Settings, team: str, scopes: Sequence[str], name: str, as_json: bool, out: Print) -> int:
+    """Print a new API key, once. Raises `Invalid`."""
+    require_team(team)
     client, db = mongo.connect(settings)
     try:
         who = Who(team, Actor(OPERATOR))
@@ -94,3 +101,21 @@ async def rotate_keys(settings: Settings, progress_json: bool, out: Print) -> in
         for account_id, why in rotation.failed.items():
             out(f"{account_id} could not be opened: {why}")
     return 1 if rotation.failed else 0
+
+
+async def allow_client(settings: Settings, team: str, client: str, allowed: bool, out: Print) -> int:
+    """Switch a client on or off for one team; what is switched on, its admin may then offer. Raises `Invalid`."""
+    require_team(team)
+    connection, db = mongo.connect(settings)
+    try:
+        changes = TeamSettingsChanges(MongoTeamSettings(connection, db), _NoSetup(), settings.offered_clients, now)
+        after = await changes.allow(Who(team, Actor(OPERATOR)), client, allowed)
+    finally:
+        connection.close()
+    out(f"Switched on for {team}: {', '.join(after.allowed) or 'nothing'}.")
+    return 0
+
+
+class _NoSetup:
+    async def missing(self, team_id: str) -> tuple[str, ...]:
+        return ()  # no set-up is asked about here

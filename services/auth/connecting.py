@@ -17,7 +17,7 @@ from services.auth.domain.connect_request import Candidate, ConnectRequest, read
 from services.auth.domain.proving import refusal_of
 from services.auth.domain.refusals import Conflict, Invalid, NotProved, no_such_account
 from services.auth.domain.sealing import Owner, seal
-from services.auth.ports import Accounts, KeyRings, Provers
+from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers
 from services.providers.errors import ProviderError
 
 _TRIES = 8
@@ -31,6 +31,8 @@ class Who:
     team_id: str
     actor: Actor
     correlation_id: str | None = None
+    person: str = ""
+    """Whose mailbox it becomes; empty where the product connects it over the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Connecting:
     accounts: Accounts
     rings: KeyRings
     provers: Provers
-    offered: tuple[str, ...]
+    offered: OfferedClients
     now: Callable[[], datetime]
     at_once: asyncio.Semaphore
     """Bounds the logins under way: each may wait a minute for a server that somebody named."""
@@ -47,8 +49,8 @@ class Connecting:
 
     async def connect(self, who: Who, request: ConnectRequest) -> tuple[Account, bool]:
         """The account, and whether it is a new one. The same mailbox again revives the account it had."""
-        candidate = read_request(request, self.offered)
-        mailbox = await self._prove(candidate)
+        candidate = read_request(request, await self.offered.of(who.team_id))
+        mailbox = await self._prove(who, candidate)
         for _ in range(_TRIES):
             existing = await self.accounts.of_mailbox(who.team_id, same_mailbox_key(mailbox.address))
             if existing is None:
@@ -62,14 +64,14 @@ class Connecting:
     async def reconnect(self, who: Who, account_id: str, request: ConnectRequest) -> Account:
         """New settings and secret for the same mailbox; another one is refused, whatever its login."""
         existing = await self._existing(who, account_id)
-        candidate = read_request(request, self.offered)
+        candidate = read_request(request, await self.offered.of(who.team_id))
         if same_mailbox_key(candidate.address) != existing.mailbox_key:
             raise Invalid(
                 "address",
                 "This account belongs to another mailbox.",
                 "Give the account's own address, or connect the other mailbox as an account of its own.",
             )
-        mailbox = await self._prove(candidate)
+        mailbox = await self._prove(who, candidate)
         for _ in range(_TRIES):
             if (account := await self._renewed(who, existing, mailbox, candidate)) is not None:
                 return account
@@ -105,7 +107,7 @@ class Connecting:
             raise no_such_account()
         return existing
 
-    async def _prove(self, candidate: Candidate) -> ProvedMailbox:
+    async def _prove(self, who: Who, candidate: Candidate) -> ProvedMailbox:
         try:
             async with asyncio.timeout(self.within), self.at_once:
                 proof = await self.provers(candidate.client).prove(
@@ -125,7 +127,12 @@ class Connecting:
                 field="address",
             )
         return ProvedMailbox(
-            candidate.client, candidate.address, candidate.display_name, proof.settings, proof.abilities
+            candidate.client,
+            candidate.address,
+            candidate.display_name,
+            proof.settings,
+            proof.abilities,
+            who.person,
         )
 
     def _new(self, who: Who, mailbox: ProvedMailbox, candidate: Candidate) -> Account:

@@ -28,7 +28,8 @@ from services.auth.domain.account import Account, Rejection, State
 from services.auth.domain.announcements import announcement
 from services.auth.domain.audit import PROVIDER, Action, Actor
 from services.auth.domain.sealing import open_box
-from services.auth.ports import Accounts, ApiKeys, KeyRings
+from services.auth.domain.team_settings import applied
+from services.auth.ports import Accounts, ApiKeys, KeyRings, TeamSettingsStore
 from services.runtime.credentials import seal_secret
 from services.runtime.rpc import Refusal
 
@@ -41,6 +42,7 @@ class Handlers:
     accounts: Accounts
     api_keys: ApiKeys
     rings: KeyRings
+    team_settings: TeamSettingsStore
     now: Callable[[], datetime]
     lease_for: timedelta
 
@@ -54,13 +56,14 @@ class Handlers:
             raise Refusal("unknown_account", "There is no such account.")
         if account.state is not State.CONNECTED:
             raise Refusal(account.state.value, "Nothing can be leased until its person connects the mailbox again.")
+        policy = (await self.team_settings.of(account.team_id)).policy(account.client)
         secret = {} if account.box is None else json.loads(open_box(self.rings.ring(), account.owner, account.box))
         return LeasedCredentials(
             account_id=account.account_id,
             team_id=account.team_id,
             client=account.client,
             address=account.address,
-            settings=dict(account.settings),
+            settings=applied(policy, account.settings),
             revision=account.revision,
             sealed_secret=seal_secret(request.reply_key, account.account_id, secret),
             expires_at=self.now() + self.lease_for,

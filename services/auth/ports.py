@@ -51,8 +51,10 @@ class Accounts(Protocol):
         """False where the account is no longer as `before`: read it again and decide anew."""
         ...
 
-    async def page(self, team_id: str, after: str | None, limit: int, state: State | None) -> Sequence[Account]:
-        """By account id."""
+    async def page(
+        self, team_id: str, after: str | None, limit: int, state: State | None, person: str | None = None
+    ) -> Sequence[Account]:
+        """By account id; only those that `person` connected, where one is named."""
         ...
 
     async def all_teams(self, after: str | None, limit: int, account_ids: Collection[str]) -> Sequence[Account]:
@@ -119,6 +121,12 @@ class TeamSettingsStore(Protocol):
 
     async def replace(self, before: TeamSettings, after: TeamSettings, notes: Sequence[AuditRecord]) -> bool:
         """False where the settings are no longer as `before`: read them again and decide anew."""
+        ...
+
+
+class OfferedClients(Protocol):
+    async def of(self, team_id: str) -> tuple[str, ...]:
+        """The e-mail clients that this team's people may connect now."""
         ...
 
 

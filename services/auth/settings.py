@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -15,6 +16,9 @@ class Settings(RuntimeSettings):
     service: str = "auth"
     http_port: int = 8101
 
+    public_url: str = Field(
+        default="http://127.0.0.1:8100", description="Where people's browsers reach this: links and OAuth lead there"
+    )
     key_ring: str | None = Field(
         default=None, repr=False, description="The key ring's file, or its JSON; without one the service does not start"
     )
@@ -31,12 +35,21 @@ class Settings(RuntimeSettings):
     proofs_at_once: int = Field(default=64, ge=1, description="Logins at mail servers under way in this process")
     proof_seconds: float = Field(default=90, gt=0, description="Time for one proof of both logins")
 
+    dns_servers: tuple[str, ...] = Field(
+        default=(), description="Whom to ask for mail servers' records, as JSON: `address` or `address:port`"
+    )
+
+    provider_hosts: dict[str, Any] = Field(
+        default={}, description="A provider's servers redirected, by client, as JSON: for sandboxes and other clouds"
+    )
+
     @property
     def connect_policy(self) -> ConnectPolicy:
         return ConnectPolicy(
             allowed_networks=self.allowed_networks,
             allow_imap_143=self.allow_imap_143,
             extra_ports=self.extra_ports,
+            hosts=self.provider_hosts,
             ca_file=None if self.ca_file is None else str(self.ca_file),
         )
 

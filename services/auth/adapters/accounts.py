@@ -71,8 +71,12 @@ class MongoAccounts:
             await self._settle(after, owed)
         return True
 
-    async def page(self, team_id: str, after: str | None, limit: int, state: State | None) -> Sequence[Account]:
+    async def page(
+        self, team_id: str, after: str | None, limit: int, state: State | None, person: str | None = None
+    ) -> Sequence[Account]:
         wanted: Document = {"team_id": team_id}
+        if person is not None:
+            wanted["people"] = person
         if after is not None:
             wanted["_id"] = {"$gt": after}
         if state is not None:

@@ -24,6 +24,7 @@ def account_fields(account: Account) -> Document:
         "rejection": _rejection_fields(account.rejection),
         "created_at": account.created_at,
         "changed_at": account.changed_at,
+        "people": list(account.people),
     }
     if account.box is not None:
         fields["box"] = box_fields(account.box)
@@ -46,6 +47,7 @@ def read_account(document: Document) -> Account:
         rejection=None if rejection is None else Rejection(**rejection),
         created_at=document["created_at"],
         changed_at=document["changed_at"],
+        people=tuple(document.get("people", ())),  # absent in what an earlier release wrote
     )
 
 

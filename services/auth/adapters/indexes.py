@@ -8,6 +8,7 @@ INDEXES: dict[str, list[dict[str, Any]]] = {
     "accounts": [
         {"keys": [("team_id", 1), ("mailbox_key", 1)], "name": "mailbox", "unique": True},
         {"keys": [("team_id", 1), ("_id", 1)], "name": "team"},
+        {"keys": [("team_id", 1), ("people", 1), ("_id", 1)], "name": "person"},
         {"keys": [("box.key_id", 1), ("_id", 1)], "name": "ring_key", "sparse": True},
         {"keys": [("owed.at", 1)], "name": "owed", "sparse": True},
     ],
@@ -18,4 +19,7 @@ INDEXES: dict[str, list[dict[str, Any]]] = {
         {"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 30 * 86400},
     ],
     "audit": [{"keys": [("team_id", 1), ("_id", -1)], "name": "team"}],
+    # Both are asked for by their id alone, and of no use once what they stand for has ended.
+    "spent_links": [{"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 60}],
+    "page_sessions": [{"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 0}],
 }

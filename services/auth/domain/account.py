@@ -12,6 +12,8 @@ from typing import Any
 from services.auth.domain.addresses import same_mailbox_key
 from services.auth.domain.sealing import Owner, SealedBox
 
+_MOST_PEOPLE = 100
+
 
 class State(StrEnum):
     CONNECTED = "connected"
@@ -49,6 +51,8 @@ class Account:
     rejection: Rejection | None
     created_at: datetime
     changed_at: datetime
+    people: tuple[str, ...] = ()
+    """Who proved on our pages that this mailbox is theirs, by the product's own names; they may see and end it."""
 
     @property
     def owner(self) -> Owner:
@@ -68,6 +72,8 @@ class ProvedMailbox:
     display_name: str
     settings: Mapping[str, Any]
     abilities: tuple[str, ...]
+    person: str = ""
+    """Who connected it on our pages; empty where the product did over the API."""
 
 
 def new_account_id() -> str:
@@ -90,6 +96,7 @@ def connect(account_id: str, team_id: str, mailbox: ProvedMailbox, box: SealedBo
         rejection=None,
         created_at=now,
         changed_at=now,
+        people=_with(mailbox.person, ()),
     )
 
 
@@ -107,6 +114,7 @@ def reconnect(account: Account, mailbox: ProvedMailbox, box: SealedBox, now: dat
         box=box,
         rejection=None,
         changed_at=now,
+        people=_with(mailbox.person, account.people),
     )
 
 
@@ -143,3 +151,8 @@ def disconnect(account: Account, now: datetime) -> Account | None:
         rejection=None,
         changed_at=now,
     )
+
+
+def _with(person: str, people: tuple[str, ...]) -> tuple[str, ...]:
+    """The newest last; the oldest are forgotten where a mailbox is everybody's."""
+    return people if not person else (*(other for other in people if other != person), person)[-_MOST_PEOPLE:]

@@ -23,17 +23,26 @@ class Action(StrEnum):
     KEY_CREATED = "api_key.created"
     KEY_ROTATED = "api_key.rotated"
     KEY_DELETED = "api_key.deleted"
+    OFFERED_CHANGED = "settings.offered_changed"
+    CONSENT_RULE_CHANGED = "settings.consent_rule_changed"
+    POLICY_CHANGED = "settings.policy_changed"
+    CLIENT_ALLOWED = "settings.client_allowed"
+    CLIENT_DISALLOWED = "settings.client_disallowed"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`key:<key id>` of the API key used, `operator`, or `provider`."""
+    """`key:<key id>` of the API key used, `person:<the product's name of them>`, `operator`, or `provider`."""
 
     name: str
 
     @classmethod
     def key(cls, key_id: str) -> Actor:
         return cls(f"key:{key_id}")
+
+    @classmethod
+    def person(cls, person: str) -> Actor:
+        return cls(f"person:{person}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
+from services.auth.domain.audit import Action
 from services.auth.domain.refusals import Conflict, Invalid
 
 CLIENTS = ("gmail", "microsoft365", "smtp_imap", "ews", "external")
@@ -61,11 +63,15 @@ def listed(settings: TeamSettings, operator_offers: Iterable[str]) -> tuple[str,
     ) + tuple(sorted(offers - set(CLIENTS)))
 
 
-def offered(settings: TeamSettings, operator_offers: Iterable[str]) -> tuple[str, ...]:
-    """The clients that this team's people may connect now. Until an admin chooses, all that need no set-up."""
+def offered(
+    settings: TeamSettings, operator_offers: Iterable[str], missing: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The clients that this team's people may connect now; until an admin chooses, all whose set-up is complete.
+
+    `missing`: per client of `NEEDS_SET_UP`, what its set-up still lacks."""
     choices = listed(settings, operator_offers)
     if settings.offered is None:
-        return tuple(client for client in choices if client not in NEEDS_SET_UP)
+        return tuple(client for client in choices if not missing.get(client))
     return tuple(client for client in choices if client in settings.offered)
 
 
@@ -75,25 +81,22 @@ def choose(
     operator_offers: Iterable[str],
     missing: Mapping[str, tuple[str, ...]],
 ) -> tuple[str, ...]:
-    """What will be offered. `missing`: per client of `NEEDS_SET_UP`, what its set-up still lacks.
-
-    Raises `Invalid` for a client that is not listed, `Conflict` for one whose set-up is not complete."""
+    """What will be offered. Raises `Invalid` for a client that is not listed, `Conflict` for one that was not offered
+    before and whose set-up is not complete."""
     choices, asked = listed(settings, operator_offers), frozenset(wanted)
     for client in sorted(asked - frozenset(choices)):
+        by_operator = " The operator switches it on, team by team." if client in BY_LEAVE else ""
         raise Invalid(
             "offered",
-            f"The e-mail client {client!r} is not available to this team.",
-            f"Choose from: {', '.join(choices)}. EWS is switched on by the operator."
-            if client in BY_LEAVE
-            else f"Choose from: {', '.join(choices)}.",
+            f"The e-mail client {client!r} is not available to this team.{by_operator}",
+            f"Choose from: {', '.join(choices)}.",
         )
-    already = frozenset(offered(settings, operator_offers))
-    for client in sorted(asked - already):
+    for client in sorted(asked - frozenset(settings.offered or ())):
         if missing.get(client):
             raise Conflict(
                 "set_up_incomplete",
                 f"{client.capitalize()} cannot be offered before its set-up is complete.",
-                remedy=f"Still missing: {', '.join(missing[client])}.",
+                remedy=" ".join(missing[client]),
                 field="offered",
             )
     return tuple(client for client in choices if client in asked)
@@ -118,3 +121,44 @@ def read_policy(client: str, policy: ClientPolicy) -> ClientPolicy:
         if not 0 <= limit <= most:
             raise Invalid(f"{where}.{name}", "This limit cannot be kept.", f"Give 0 (no limit) to {most}.")
     return ClientPolicy(folders, policy.sends_per_minute, policy.sends_per_day, policy.sent_copy)
+
+
+def applied(policy: ClientPolicy, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """An account's own settings as they hold under its team's policy. What the team did not decide stays as it is."""
+    held = dict(settings)
+    if policy.folders:
+        own = held.get("folders")
+        held["folders"] = list(dict.fromkeys((*(own if isinstance(own, list | tuple) else ()), *policy.folders)))
+    if not policy.sent_copy:
+        held["sent_copy"] = False
+    if policy.sends_per_minute:
+        held["sends_per_minute"] = policy.sends_per_minute
+    if policy.sends_per_day:
+        held["sends_per_day"] = policy.sends_per_day
+    return held
+
+
+def differences(before: TeamSettings, after: TeamSettings) -> list[tuple[Action, str, dict[str, str]]]:
+    """Each change as the audit log has it: what was done, to what, and from what to what."""
+    found: list[tuple[Action, str, dict[str, str]]] = []
+    if before.offered != after.offered:
+        was, now = ("not chosen" if each is None else ", ".join(each) for each in (before.offered, after.offered))
+        found.append((Action.OFFERED_CHANGED, "offered", {"from": was, "to": now}))
+    if before.microsoft_consent_required != after.microsoft_consent_required:
+        required = "required" if after.microsoft_consent_required else "not required"
+        found.append((Action.CONSENT_RULE_CHANGED, "microsoft365", {"to": required}))
+    for client in sorted(before.policies.keys() | after.policies.keys()):
+        old, new = before.policy(client), after.policy(client)
+        if old != new:
+            found.append((Action.POLICY_CHANGED, client, {"from": _told(old), "to": _told(new)}))
+    found += [(Action.CLIENT_ALLOWED, client, {}) for client in after.allowed if client not in before.allowed]
+    found += [(Action.CLIENT_DISALLOWED, client, {}) for client in before.allowed if client not in after.allowed]
+    return found
+
+
+def _told(policy: ClientPolicy) -> str:
+    parts = [f"folders {', '.join(policy.folders)}"] if policy.folders else []
+    parts += [f"{policy.sends_per_minute} a minute"] if policy.sends_per_minute else []
+    parts += [f"{policy.sends_per_day} a day"] if policy.sends_per_day else []
+    parts += [] if policy.sent_copy else ["no sent copy"]
+    return "; ".join(parts) or "the client's own"
