@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr
 
@@ -48,12 +49,18 @@ class Settings(RuntimeSettings):
     extra_ports: tuple[int, ...] = Field(default=(), description="Ports of sandboxes and tests")
     ca_file: Path | None = Field(default=None, description="Certificates of mail servers to trust besides the system's")
 
+    provider_hosts: dict[str, Any] = Field(
+        default={},
+        description="A provider's servers redirected, by client, as JSON: for sandboxes and other clouds",
+    )
+
     @property
     def connect_policy(self) -> ConnectPolicy:
         return ConnectPolicy(
             allowed_networks=self.allowed_networks,
             allow_imap_143=self.allow_imap_143,
             extra_ports=self.extra_ports,
+            hosts=self.provider_hosts,
             ca_file=None if self.ca_file is None else str(self.ca_file),
         )
 

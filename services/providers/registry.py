@@ -9,6 +9,7 @@ from services.providers.protocols import Client
 _CLIENTS: dict[str, tuple[str, str]] = {
     # client: (module that holds `CLIENT`, the extra that brings its libraries)
     "smtp_imap": ("services.providers.smtp_imap", "send"),
+    "gmail": ("services.providers.gmail", "send"),
     "external": ("services.providers.external", "send"),
     "memory": ("services.providers.memory", "send"),
 }

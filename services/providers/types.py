@@ -178,6 +178,8 @@ class HeaderSet:
     received_at: datetime
     """The server's own date (INTERNALDATE); aware UTC."""
     provider_thread_id: str | None = None
+    own: bool = False
+    """The provider says that the mailbox's own person sent it, from whatever address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from services.providers.protocols import ConnectPolicy
 from services.runtime.settings import RuntimeSettings
 from services.send.domain.backoff import Backoff
+from services.send.domain.offer_moves import Terms
 
 
 class Settings(RuntimeSettings):
@@ -46,10 +48,19 @@ class Settings(RuntimeSettings):
     heal_seconds: float = Field(default=60, description="How often swallowed wake-ups are looked for")
     accounts_heal_seconds: float = Field(default=3600, description="How often auth is asked for all accounts")
 
+    external_lapses: int = Field(default=5, ge=1, description="Takers of one message that may fall silent")
+    external_patience_seconds: float = Field(default=86_400, description="How long a taken message may stay unreported")
+    external_waiting: int = Field(default=400, description="Long polls in this process at once")
+
     allowed_networks: tuple[str, ...] = Field(default=(), description="Private CIDR ranges that may be connected to")
     allow_imap_143: bool = False
     extra_ports: tuple[int, ...] = ()
     ca_file: Path | None = Field(default=None, description="Certificates of mail servers to trust besides the system's")
+
+    provider_hosts: dict[str, Any] = Field(
+        default={},
+        description="A provider's servers redirected, by client, as JSON: for sandboxes and other clouds",
+    )
 
     def backoff(self) -> Backoff:
         return Backoff(
@@ -57,6 +68,10 @@ class Settings(RuntimeSettings):
             timedelta(seconds=self.patience_seconds),
             timedelta(seconds=self.mailbox_rest_seconds),
         )
+
+    @property
+    def external_terms(self) -> Terms:
+        return Terms(self.external_lapses, timedelta(seconds=self.external_patience_seconds))
 
     @property
     def host_rests(self) -> tuple[timedelta, ...]:
@@ -68,5 +83,6 @@ class Settings(RuntimeSettings):
             allowed_networks=self.allowed_networks,
             allow_imap_143=self.allow_imap_143,
             extra_ports=self.extra_ports,
+            hosts=self.provider_hosts,
             ca_file=str(self.ca_file) if self.ca_file else None,
         )

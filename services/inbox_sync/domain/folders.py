@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from services.providers.types import Folder, FolderRole
 
-_ALWAYS = (FolderRole.INBOX, FolderRole.JUNK)
+_ALWAYS = (FolderRole.INBOX, FolderRole.ALL, FolderRole.JUNK)
 
 
 def names(value: object) -> tuple[str, ...]:
@@ -15,8 +15,8 @@ def names(value: object) -> tuple[str, ...]:
 
 
 def watched(folders: Sequence[Folder], wanted: Iterable[str]) -> list[Folder]:
-    """INBOX first, since answers come there; then Junk, where filters put some of them; then those asked for by the
-    name people see, in any case."""
+    """INBOX first, since answers come there, or the folder of all mail that a client lists in its place; then Junk,
+    where filters put some of them; then those asked for by the name people see, in any case."""
     known = {name.casefold() for name in wanted}
     first = sorted((f for f in folders if f.role in _ALWAYS), key=lambda f: _ALWAYS.index(f.role))
     return [*first, *(f for f in folders if f.role not in _ALWAYS and known & {f.name.casefold(), f.id.casefold()})]

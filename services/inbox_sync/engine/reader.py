@@ -26,7 +26,7 @@ from services.inbox_sync.engine.tools import Tools
 from services.inbox_sync.ports import AccountRefused, JudgeUnavailable, LeaseLost, Step
 from services.providers.errors import ProviderError, ReauthRequired, Scope, Transient
 from services.providers.protocols import MailboxSession
-from services.providers.types import Folder, FolderRole
+from services.providers.types import Folder
 from services.runtime.logging import get_logger
 from services.runtime.mongo import PyMongoError
 from services.runtime.outcomes import Outage
@@ -177,7 +177,7 @@ class Reader:
             try:
                 await look.to_the_end()
             except FolderUnreadable as unreadable:
-                if folder.role is FolderRole.INBOX:
+                if folder == folders[0]:  # where answers come
                     raise
                 folders.remove(folder)
                 _log.warning("a folder cannot be read", **self._ids(), at=words.origin(unreadable))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.providers.imap import internaldate, tokens
@@ -10,23 +11,37 @@ from services.providers.imap.connection import ImapConnection
 from services.providers.imap.errors import Refused
 from services.providers.imap.framing import Bounds, Response
 from services.providers.imap.protocol import Exchange
+from services.providers.imap.tokens import Token
 from services.providers.types import JUDGED_FIELDS, HeaderSet, MessageRef
 
 MAX_BLOCK = 64 * 1024
 _MIB = 1024 * 1024
-ITEMS = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(field.upper() for field in JUDGED_FIELDS)})])"
+_BLOCK = f"BODY.PEEK[HEADER.FIELDS ({' '.join(field.upper() for field in JUDGED_FIELDS)})]"
+ITEMS = f"(UID INTERNALDATE {_BLOCK})"
 # One octet over what is kept shows that the block was cut. The rest of a longer one is read and dropped: a message must
 # not stop the scan of its mailbox for ever by the size of its headers.
 SCAN_BOUNDS = Bounds(total=512 * _MIB, literal=64 * _MIB, keep=MAX_BLOCK + 1, responses=100_000)
 _SECONDS = 120.0
 
 
-def begin(connection: ImapConnection, uid_set: str) -> Exchange:
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What one provider's servers tell of a message beyond the standard, asked for beside its header."""
+
+    items: str
+    read: Callable[[HeaderSet, Mapping[bytes, Token]], HeaderSet | None]
+    """The header set with what was told; None leaves the message out."""
+
+
+def begin(connection: ImapConnection, uid_set: str, extension: Extension | None = None) -> Exchange:
     """Ask for the headers of the open folder's messages; the answer may be taken later, by `finish`."""
-    return connection.begin("FETCH", uid_set, ITEMS, prefix="UID", bounds=SCAN_BOUNDS)
+    items = ITEMS if extension is None else f"(UID INTERNALDATE {extension.items} {_BLOCK})"
+    return connection.begin("FETCH", uid_set, items, prefix="UID", bounds=SCAN_BOUNDS)
 
 
-async def finish(connection: ImapConnection, asked: Exchange, uid_set: str) -> list[Response]:
+async def finish(
+    connection: ImapConnection, asked: Exchange, uid_set: str, extension: Extension | None = None
+) -> list[Response]:
     """For `read_headers`. Raises `Refused`."""
     try:
         return (await connection.finish(asked, _SECONDS)).responses
@@ -35,7 +50,21 @@ async def finish(connection: ImapConnection, asked: Exchange, uid_set: str) -> l
             raise
     # Some of the page is gone (RFC 5530), and which of the rest were sent is anyone's guess.
     await connection.run("NOOP")
-    return (await connection.finish(begin(connection, uid_set), _SECONDS)).responses
+    return (await connection.finish(begin(connection, uid_set, extension), _SECONDS)).responses
+
+
+def read_extended(
+    responses: Sequence[Response], folder_id: str, uidvalidity: int, extension: Extension
+) -> dict[int, HeaderSet | None]:
+    """As `read_headers`, with what the extension tells; None for those that it leaves out."""
+    found: dict[int, HeaderSet | None] = {}
+    for response in responses:
+        read = _read_any(response)
+        if read is not None:
+            ref = MessageRef(folder_id, f"{uidvalidity}:{read.uid}")
+            block = _cut(read.block) if len(read.block) > MAX_BLOCK else read.block
+            found[read.uid] = extension.read(HeaderSet(ref, block, read.received_at), read.told)
+    return found
 
 
 def read_headers(responses: Sequence[Response], folder_id: str, uidvalidity: int) -> dict[int, HeaderSet]:
@@ -60,14 +89,22 @@ def read_headers(responses: Sequence[Response], folder_id: str, uidvalidity: int
             plain = _read_any(response)
             if plain is None:
                 continue
-            uid, received_at, block = plain
+            uid, received_at, block = plain.uid, plain.received_at, plain.block
         if len(block) > MAX_BLOCK:
             block = _cut(block)
         found[uid] = HeaderSet(MessageRef(folder_id, f"{prefix}{uid}"), block, received_at)
     return found
 
 
-def _read_any(response: Response) -> tuple[int, datetime, bytes] | None:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    uid: int
+    received_at: datetime
+    block: bytes
+    told: Mapping[bytes, Token]
+
+
+def _read_any(response: Response) -> _Read | None:
     """Any order of items, any kind of string."""
     words = response[0].split(b" ", 3)
     if len(words) < 4 or words[2].upper() != b"FETCH":
@@ -84,7 +121,7 @@ def _read_any(response: Response) -> tuple[int, datetime, bytes] | None:
         received_at = internaldate.parse(date) if isinstance(date, bytes) else datetime.now(UTC)
     except ValueError:
         received_at = datetime.now(UTC)  # a date that nobody can read must not hide the message
-    return uid, received_at, block
+    return _Read(uid, received_at, block, told)
 
 
 def _cut(block: bytes) -> bytes:

@@ -18,14 +18,14 @@ _STRUCTURE_BOUNDS = Bounds(total=8 * _MIB, literal=_MIB, keep=_MIB)
 
 async def fetch_message(connection: ImapConnection, uid: int, limit: int) -> bytes | None:
     """The first `limit` octets; None where the message is gone. Raises `Refused`, `Unreadable`."""
-    found = await _attributes(connection, uid, f"(UID BODY.PEEK[]<0.{limit}>)", _bounds(limit))
+    found = await attributes(connection, uid, f"(UID BODY.PEEK[]<0.{limit}>)", _bounds(limit))
     return None if found is None else _section(found, b"BODY[]")
 
 
 async def fetch_report(connection: ImapConnection, uid: int, limit: int) -> bytes | None:
     """The report's parts as one small MIME message; None where there are none. Raises `Refused`, `Unreadable`."""
     try:
-        found = await _attributes(connection, uid, "(UID BODYSTRUCTURE)", _STRUCTURE_BOUNDS)
+        found = await attributes(connection, uid, "(UID BODYSTRUCTURE)", _STRUCTURE_BOUNDS)
     except Unreadable:
         return None  # nested beyond reason: no report is, and the mailbox must not stop at it
     if found is None:
@@ -35,7 +35,7 @@ async def fetch_report(connection: ImapConnection, uid: int, limit: int) -> byte
         return None
     share = limit // len(parts)
     items = " ".join(f"BODY.PEEK[{part.section}]<0.{share}>" for part in parts)
-    contents = await _attributes(connection, uid, f"(UID {items})", _bounds(limit))
+    contents = await attributes(connection, uid, f"(UID {items})", _bounds(limit))
     if contents is None:
         return None
     read = [(part, content) for part in parts if (content := _content(contents, part)) is not None]
@@ -55,8 +55,10 @@ def _section(found: dict[bytes, Token], name: bytes) -> bytes | None:
     return None
 
 
-async def _attributes(connection: ImapConnection, uid: int, items: str, bounds: Bounds) -> dict[bytes, Token] | None:
-    """What FETCH tells of one message; None where it is gone."""
+async def attributes(
+    connection: ImapConnection, uid: int, items: str, bounds: Bounds | None = None
+) -> dict[bytes, Token] | None:
+    """What FETCH tells of one message; None where it is gone. Raises `Refused`, `Unreadable`."""
     try:
         answer = await connection.run("FETCH", str(uid), items, prefix="UID", bounds=bounds, seconds=_SECONDS)
     except Refused as refusal:

@@ -1,8 +1,8 @@
-"""One open IMAP mailbox, as inbox_sync reads it: cursors of UIDVALIDITY and UID, pages of headers, IDLE to be woken by."""
+"""One open IMAP mailbox, as inbox_sync reads it: cursors of UIDVALIDITY and UID, pages of headers, IDLE to wake by."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from services.providers.errors import CursorVoid, Permanent
 from services.providers.imap import errors, headers, internaldate, mailbox, messages, place
 from services.providers.imap.connection import ImapConnection
 from services.providers.imap.framing import Response
+from services.providers.imap.headers import Extension
 from services.providers.imap.knowledge import Knowledge
 from services.providers.imap.mailbox import Listed
 from services.providers.imap.place import Place
@@ -36,9 +37,15 @@ class _Piece:
 class ImapSession:
     """One mailbox over one connection. `wait` may run beside any other method: it gives way."""
 
-    def __init__(self, connection: ImapConnection, choose: Callable[[Sequence[Listed]], Sequence[Folder]]) -> None:
+    def __init__(
+        self,
+        connection: ImapConnection,
+        choose: Callable[[Sequence[Listed]], Sequence[Folder]],
+        extension: Extension | None = None,
+    ) -> None:
         """`choose`: which of the mailbox's folders are read, and as what."""
         self._choose = choose
+        self._extension = extension
         self._knowledge = Knowledge()
         self._turns = Turns(connection)
         self._waiter = Waiter(connection, self._turns, self._knowledge)
@@ -137,16 +144,16 @@ class ImapSession:
         upto = after.uid
         asked: Exchange | None = None
         for at, piece in enumerate(pieces, start=1):
-            found: dict[int, HeaderSet] = {}
+            found: Mapping[int, HeaderSet | None] = {}
             if piece.uid_set:
                 following = pieces[at].uid_set if at < len(pieces) else None
                 responses, asked = await self._fetch_page(folder_id, after, piece.uid_set, asked, following)
                 found = self._read(responses, folder_id, after)
             # `n:*` names the last message even where none is new.
             news = tuple(
-                found[uid]
-                for uid in sorted(found)
-                if uid > after.uid and (since is None or found[uid].received_at >= since)
+                header
+                for uid, header in sorted(found.items())
+                if header is not None and uid > after.uid and (since is None or header.received_at >= since)
             )
             upto = max(upto, piece.upto, max(found, default=0))
             remaining -= piece.count
@@ -165,15 +172,18 @@ class ImapSession:
             state = await self._knowledge.open(connection, folder_id)
             if state.uidvalidity != after.uidvalidity:
                 raise CursorVoid("UIDVALIDITY changed while the folder was read")
-            responses = await headers.finish(connection, asked or headers.begin(connection, uid_set), uid_set)
+            asked = asked or headers.begin(connection, uid_set, self._extension)
+            responses = await headers.finish(connection, asked, uid_set, self._extension)
             if following is None:
                 return responses, None
-            ahead = headers.begin(connection, following)
+            ahead = headers.begin(connection, following, self._extension)
             self._turns.send_ahead(ahead)
             return responses, ahead
 
-    def _read(self, responses: Sequence[Response], folder_id: str, after: Place) -> dict[int, HeaderSet]:
+    def _read(self, responses: Sequence[Response], folder_id: str, after: Place) -> Mapping[int, HeaderSet | None]:
         try:
+            if self._extension is not None:
+                return headers.read_extended(responses, folder_id, after.uidvalidity, self._extension)
             return headers.read_headers(responses, folder_id, after.uidvalidity)
         except Unreadable as unreadable:
             raise self._turns.give_up(errors.misbehaved(str(unreadable))) from unreadable

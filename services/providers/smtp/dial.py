@@ -28,6 +28,7 @@ async def dial(endpoint: Endpoint, key: str, policy: ConnectPolicy, timeouts: Ti
     require_permitted_security(endpoint, policy)
     vetted = await vet(endpoint.host, endpoint.port, Purpose.SMTP, policy, timeout=timeouts.connect)
     reached = await connect(vetted, timeout=timeouts.connect)
+    _give_up_after(reached, timeouts.unacknowledged)
     smtp = aiosmtplib.SMTP(
         hostname=vetted.name,
         sock=reached,
@@ -73,6 +74,11 @@ async def _stage(stage: Stage, endpoint: Endpoint) -> AsyncIterator[None]:
         yield
     except (*CAUGHT, ssl.SSLError) as failed:
         raise mapped(failed, stage, endpoint.host) from failed
+
+
+def _give_up_after(reached: socket.socket, seconds: float | None) -> None:
+    if seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # not every platform has it
+        reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
 def _own_name(reached: socket.socket) -> str:

@@ -15,6 +15,8 @@ class Timeouts:
     """Without any progress."""
     final: float = 600.0
     """From the final dot to its reply."""
+    unacknowledged: float | None = None
+    """After how long without a word the kernel gives up what was written (TCP_USER_TIMEOUT), even after our end."""
     keep_idle: float = 60.0
     """How long an unused connection stays open: servers close theirs after one to five minutes."""
     keep: float = 900.0
