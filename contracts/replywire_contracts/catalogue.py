@@ -36,6 +36,8 @@ REQUESTS: tuple[type[Request], ...] = (
     rpc.VerifyKey,
     rpc.ListKeys,
     rpc.ExternalSetup,
+    rpc.ChooseExternalDelivery,
+    rpc.ProveExternal,
     rpc.Register,
     rpc.AddIdentities,
     rpc.Judge,

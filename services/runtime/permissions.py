@@ -33,6 +33,8 @@ ASKERS: Mapping[type[Request], tuple[str, ...]] = {
     rpc.VerifyKey: SERVICES,
     rpc.ListKeys: ("send",),
     rpc.ExternalSetup: ("auth",),
+    rpc.ChooseExternalDelivery: ("auth",),
+    rpc.ProveExternal: ("auth",),
     rpc.Register: ("send",),
     rpc.AddIdentities: ("send",),
     rpc.Judge: ("inbox_sync",),
@@ -101,10 +103,16 @@ def rights(user: str, team: str = "*") -> Rights:
             *(_pull(consumer.stream, consumer.durable) for consumer in consumers),
             *((f"$JS.API.STREAM.MSG.GET.{name}", f"$JS.API.STREAM.MSG.DELETE.{name}") for name in swept),
             _object_store(BODIES.name),
+            [hints(user)],
         ),
-        subscribe=_sorted(answered, [f"_INBOX_{user}.>"]),
+        subscribe=_sorted(answered, [f"_INBOX_{user}.>", hints(user)]),
         allow_responses=bool(answered),
     )
+
+
+def hints(service: str) -> str:
+    """What a service's replicas tell each other by `services.runtime.signals`."""
+    return f"hint.v1.{service}.>"
 
 
 def _product(team: str) -> Rights:

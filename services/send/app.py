@@ -8,6 +8,7 @@ from functools import cached_property
 
 from replywire_contracts.streams import CONSUMERS
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
+from replywire_contracts.v1.rpc import ChooseExternalDelivery, ExternalSetup, ProveExternal
 from replywire_contracts.v1.send import SendCancelRequested, SendRequested
 
 from services.runtime.app import App
@@ -15,21 +16,28 @@ from services.runtime.consume import consume
 from services.runtime.credentials import CredentialsCache
 from services.runtime.group_commit import GroupCommit
 from services.runtime.owed import OwedEvents
+from services.runtime.rpc import serve
+from services.runtime.signals import Signals
 from services.runtime.taking_off import TakingOff
+from services.send import external_http, setup_http
 from services.send.adapters.accounts import Accounts
 from services.send.adapters.announcements import Announcements
 from services.send.adapters.copy_jobs import CopyJobs
 from services.send.adapters.mailboxes import Mailboxes
 from services.send.adapters.messages import Messages
+from services.send.adapters.offers import Offers
 from services.send.adapters.pieces import Pieces
 from services.send.adapters.reading import Reading
+from services.send.adapters.setups import SetupRows
 from services.send.adapters.teams import Teams
+from services.send.adapters.working_keys import WorkingKeys
 from services.send.cancelling import Cancelling
 from services.send.dispatcher import Dispatcher
 from services.send.domain.copy import CopyPlan
 from services.send.domain.limits import Limits
 from services.send.domain.message import Message
 from services.send.domain.moves import Move
+from services.send.external import External, Ground
 from services.send.hand_over import HandOver
 from services.send.handlers import Handlers
 from services.send.http import Doors, routes
@@ -118,17 +126,41 @@ class Parts:
         return Dispatcher(leases, self.mailboxes, tools)
 
     @cached_property
+    def signals(self) -> Signals:
+        return Signals(self.app.nc, "send", "external")
+
+    @cached_property
+    def external(self) -> External:
+        ground = Ground(
+            settings=self.settings,
+            offers=Offers(self.app.db["messages"]),
+            setups=SetupRows(self.app.db["external_setups"]),
+            keys=WorkingKeys(self.app.rpc),
+            messages=self.messages,
+            accounts=self.accounts,
+            tracking=self.registrar,
+            hands_out=self.senders.hands_out,
+            policy=self.teams.unconfirmed_policy,
+            on_sent=self.on_sent,
+            tell_others=self.signals.give,
+        )
+        return External(ground)
+
+    @cached_property
     def intake(self) -> Intake:
         limits = Limits(message_bytes=self.settings.message_bytes)
-        return Intake(self.messages, self.pieces, self.accounts, self.app.bodies, self.dispatcher.wake, limits)
+        wake, offering = self.dispatcher.wake, self.external.offering
+        return Intake(self.messages, self.pieces, self.accounts, self.app.bodies, wake, offering, limits)
 
     @cached_property
     def cancelling(self) -> Cancelling:
-        return Cancelling(self.messages, self.dispatcher.wake, self.on_sent, self.copy_hold)
+        offered = self.external.bells.ring
+        return Cancelling(self.messages, self.dispatcher.wake, offered, self.on_sent, self.copy_hold)
 
     @cached_property
     def handlers(self) -> Handlers:
-        return Handlers(self.intake, self.cancelling, self.accounts, self.app.publisher, self.forget)
+        withdraw = self.external.taking.withdraw
+        return Handlers(self.intake, self.cancelling, self.accounts, self.app.publisher, self.forget, withdraw)
 
     def on_sent(self, message: Message, move: Move) -> None:
         """The two jobs that may follow a send and never change it."""
@@ -170,6 +202,7 @@ def build(settings: Settings) -> App:
         largest_request=settings.message_bytes * 3 // 2,
     )
     app.http.include_router(routes(doors))
+    _external(app, parts)
     _rounds(app, parts, settings)
     app.on_stop(parts.drain)
     return app
@@ -198,11 +231,24 @@ def _consume(app: App, parts: Parts, settings: Settings) -> None:
     consume(app, ACCOUNT, told)
 
 
+def _external(app: App, parts: Parts) -> None:
+    app.http.include_router(external_http.routes(lambda: parts.external.door))
+    app.http.include_router(setup_http.routes(lambda: parts.external.setting_up))
+    answers = setup_http.SetupAnswers(lambda: parts.external.setting_up)
+    serve(app, ExternalSetup)(answers.state)
+    serve(app, ChooseExternalDelivery)(answers.choose)
+    serve(app, ProveExternal)(answers.prove)
+    app.on_start(lambda: parts.signals.hear(parts.external.bells.ring_here))
+    app.on_stopping(lambda: parts.external.stop_waiting())
+    app.task(lambda: parts.external.offering.run(), name="make available what is given out")
+
+
 def _rounds(app: App, parts: Parts, settings: Settings) -> None:
     app.task(lambda: parts.dispatcher.run(), name="dispatch")
     sweep = timedelta(seconds=settings.sweep_seconds)
     app.task(lambda: parts.owed.run_sweeper(sweep), name="sweep owed events")
     for what, seconds, work in (
+        ("given out", settings.sweep_seconds, lambda: parts.external.sweep()),
         ("expire", settings.sweep_seconds, lambda: parts.rounds.expire()),
         ("sent copies", settings.sweep_seconds, lambda: parts.copies.sweep()),
         ("identities", settings.sweep_seconds, lambda: parts.rounds.announce_waiting()),

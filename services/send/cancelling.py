@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from services.send.domain import moves
 from services.send.domain.message import Message, document_id
+from services.send.domain.offer_moves import offered_again
 from services.send.domain.state import NOTHING_LEFT, State
 from services.send.ports import Messages
 
@@ -30,11 +32,14 @@ class Cancelling:
         self,
         messages: Messages,
         wake: Callable[[str, datetime], Awaitable[None]],
+        offered: Callable[[str], None],
         on_sent: Callable[[Message, moves.Move], None],
         copy_hold: timedelta,
     ) -> None:
+        """`offered` is told of the team whose own code may take something again."""
         self._messages = messages
         self._wake = wake
+        self._offered = offered
         self._on_sent = on_sent
         self._copy_hold = copy_hold
 
@@ -48,8 +53,8 @@ class Cancelling:
                 if await self._messages.apply(moves.cancelled(message, _now(), "requested", by)):
                     return State.CANCELLED
                 continue  # it moved on between reading and writing
-            if message.due is not None:
-                wanted = {"$set": {"cancel_wanted": True}}
+            if message.due is not None or message.state is State.HANDED_OUT:
+                wanted = {"$set": {"cancel_wanted": True, "step": f"cancel:{uuid4().hex}"}}
                 if not await self._messages.note(message.id, {"state": message.state.value}, wanted):
                     continue
             return message.state
@@ -62,14 +67,17 @@ class Cancelling:
         now = _now()
         match decision:
             case "resend":
-                move = moves.resend(message, now, by)
+                move = moves.resend(message, now, by) if message.offer is None else offered_again(message, now, by)
             case "assume_sent":
-                move = moves.assumed_sent(message, now, by, self._copy_hold)
+                copy_hold = self._copy_hold if message.offer is None else None
+                move = moves.assumed_sent(message, now, by, copy_hold)
             case _:
                 move = moves.cancelled(message, now, "unconfirmed", by, among=(State.UNCONFIRMED,))
         if not await self._messages.apply(move):
             raise TooLate((await self._message(team, request_id)).state)
-        if move.to is State.QUEUED:
+        if move.to is State.QUEUED and message.offer is not None:
+            self._offered(team)
+        elif move.to is State.QUEUED:
             await self._wake(message.account, now)
         elif move.to is State.SENT:
             self._on_sent(message, move)

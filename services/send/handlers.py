@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import ValidationError
 from replywire_contracts.event import Event, derived_id
@@ -38,16 +38,23 @@ class Learns(Protocol):
 
 
 class Handlers:
-    """`forget`: close what is kept open for an account."""
+    """`forget`: close what is kept open for an account. `withdraw`: its messages are not given out any more."""
 
     def __init__(
-        self, intake: Intake, cancelling: Cancelling, accounts: Learns, publisher: Publishes, forget: Any
+        self,
+        intake: Intake,
+        cancelling: Cancelling,
+        accounts: Learns,
+        publisher: Publishes,
+        forget: Callable[[str], Awaitable[None]],
+        withdraw: Callable[[str], Awaitable[None]],
     ) -> None:
         self._intake = intake
         self._cancelling = cancelling
         self._accounts = accounts
         self._publisher = publisher
         self._forget = forget
+        self._withdraw = withdraw
 
     async def on_send_requested(self, event: SendRequested) -> None:
         taken = await self._intake.take(event)
@@ -87,6 +94,7 @@ class Handlers:
 
     async def on_account_disconnected(self, event: AccountDisconnected) -> None:
         await self._learn(event, DISCONNECTED)
+        await self._withdraw(event.account_id)
 
     async def _learn(self, event: AccountConnected | AccountNeedsReauth | AccountDisconnected, state: str) -> None:
         view = AccountView(

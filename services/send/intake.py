@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from replywire_contracts.event import Event
 from replywire_contracts.v1.send import SendRequested
@@ -23,6 +23,7 @@ from services.send.domain.limits import Limits
 from services.send.domain.mailbox import DISCONNECTED, NEEDS_REAUTH, Mailbox
 from services.send.domain.message import INLINE_BYTES, Message, document_id
 from services.send.domain.mime import freeze
+from services.send.domain.offer import Offer
 from services.send.domain.outcome import REAUTH_LOOK
 from services.send.domain.request import (
     Contents,
@@ -38,6 +39,16 @@ from services.send.domain.stored_request import blank_message, stored_form
 from services.send.ports import Accounts, Bodies, Messages, Pieces
 
 _EARLIER_PAUSES = (0.1, 0.3, 0.6, 1.0)
+
+
+class GivesOut(Protocol):
+    """The messages that the customer's own code takes: no dispatcher of ours works on them."""
+
+    def hands_out(self, client: str) -> bool: ...
+
+    def put(self, message: Message) -> None:
+        """It is stored: its names are registered next, then it may be taken."""
+        ...
 
 
 class Taken(StrEnum):
@@ -65,6 +76,7 @@ class Intake:
         accounts: Accounts,
         bodies: Bodies,
         wake: Callable[[str, datetime], Awaitable[None]],
+        offering: GivesOut,
         limits: Limits,
     ) -> None:
         self._messages = messages
@@ -72,6 +84,7 @@ class Intake:
         self._accounts = accounts
         self._bodies = bodies
         self._wake = wake
+        self._offering = offering
         self._limits = limits
 
     async def take(self, request: SendRequested) -> Taken:
@@ -104,6 +117,8 @@ class Intake:
             mime_size=len(outgoing.mime),
             follows=follows,
         )
+        if self._offering.hands_out(mailbox.client):
+            message = replace(message, due=None, offer=Offer(at=message.due))
         return _Checked(message, outgoing, contents, draft.references, mailbox)
 
     async def _mailbox(self, request: SendRequested) -> Mailbox:
@@ -192,7 +207,9 @@ class Intake:
         if not await self._messages.insert(message, told, note, events):
             return await self._known(message, content)
         hit("send.after_store")
-        if message.due is not None:
+        if message.offer is not None:
+            self._offering.put(message)
+        elif message.due is not None:
             await self._wake(message.account, message.due)
         return Taken.STORED
 

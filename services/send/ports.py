@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from replywire_contracts.event import Event
+from replywire_contracts.v1.rpc import KeyInfo
 from replywire_contracts.v1.values import Failure
 
 from services.providers.errors import ProviderError
@@ -15,8 +16,10 @@ from services.runtime.leases import Lease
 from services.send.domain.mailbox import Mailbox
 from services.send.domain.message import Message
 from services.send.domain.moves import Move
+from services.send.domain.offer_moves import Terms
 from services.send.domain.rate import Bucket
 from services.send.domain.request import Earlier
+from services.send.domain.setup import Setup
 
 
 class Messages(Protocol):
@@ -55,6 +58,66 @@ class Messages(Protocol):
     async def read(self, message: str) -> Message | None: ...
 
     async def mime(self, message: Message) -> bytes: ...
+
+
+class Offers(Protocol):
+    """What is given out to customers' own code."""
+
+    async def make_ready(self, ids: Sequence[str]) -> None: ...
+
+    async def unready(self, before: datetime, limit: int) -> list[Message]: ...
+
+    async def take(
+        self,
+        team: str,
+        account: str | None,
+        most: int,
+        lease: str,
+        term: timedelta,
+        by: str,
+        terms: Terms,
+        now: datetime,
+    ) -> list[Message]:
+        """Those that are now this lease's; durable once this returns."""
+        ...
+
+    async def next_at(self, team: str, now: datetime) -> datetime | None: ...
+
+    async def extend(self, ids: Sequence[str], lease: str, term: timedelta, step: str) -> frozenset[str]: ...
+
+    async def read(self, ids: Sequence[str]) -> Mapping[str, Message]: ...
+
+    async def lapsed(self, now: datetime, terms: Terms, limit: int) -> list[Message]: ...
+
+    async def waiting_of(self, account: str, limit: int) -> list[Message]: ...
+
+    async def counts(self, now: datetime) -> Mapping[str, int]: ...
+
+    async def page(
+        self, team: str, conditions: Mapping[str, Any], after: tuple[datetime, str] | None, limit: int
+    ) -> list[Message]: ...
+
+
+class Setups(Protocol):
+    """How far each team's External client is set up."""
+
+    async def of(self, team: str) -> Setup: ...
+
+    async def choose(self, team: str, delivery: str, by: str, now: datetime) -> None:
+        """Another way of handing over must be proved anew."""
+        ...
+
+    async def note_test(self, team: str, request_id: str, now: datetime) -> None: ...
+
+    async def prove(self, team: str, request_id: str, now: datetime) -> None: ...
+
+
+class Keys(Protocol):
+    """auth's API keys. Raises `RpcUnavailable`, `RpcRefused`."""
+
+    async def working(self, team: str) -> Sequence[KeyInfo]:
+        """Those that may take messages."""
+        ...
 
 
 class CopyJobs(Protocol):

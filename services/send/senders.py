@@ -20,6 +20,13 @@ class Senders:
         """Raises `LookupError` naming the known clients."""
         return registry.client(client).capabilities
 
+    def hands_out(self, client: str) -> bool:
+        """Whether the customer's own code sends, so that nothing is submitted from here."""
+        try:
+            return self.capabilities(client).handed_out
+        except LookupError:
+            return False
+
     def of(self, client: str) -> Send:
         """Raises `LookupError` where no such client can send from here."""
         made = self._made.get(client)

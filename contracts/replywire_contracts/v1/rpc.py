@@ -125,12 +125,21 @@ class MissingStep(Model):
     words: str
 
 
+class ExternalTest(Model):
+    """The last test message: its own state, and why it failed, where it did."""
+
+    request_id: RequestId
+    state: str
+    words: str = ""
+
+
 class ExternalSetupState(Model):
     """`delivery`: http or nats, once it is chosen."""
 
     complete: bool
     missing: tuple[MissingStep, ...] = ()
     delivery: str | None = None
+    test: ExternalTest | None = None
 
 
 class ExternalSetup(Request):
@@ -140,6 +149,28 @@ class ExternalSetup(Request):
     REPLY: ClassVar[type[Model]] = ExternalSetupState
 
     team_id: TeamId
+
+
+class ChooseExternalDelivery(Request):
+    """auth → send: an admin has chosen how messages are handed over. Refused with `unknown_delivery`."""
+
+    SUBJECT: ClassVar[str] = "rpc.v1.send.choose_external_delivery"
+    REPLY: ClassVar[type[Model]] = ExternalSetupState
+
+    team_id: TeamId
+    delivery: str = Field(max_length=32, description="http, nats")
+    by: str = Field(max_length=200, description="Who chose it")
+
+
+class ProveExternal(Request):
+    """auth → send: put a test message into the team's queue. Refused with `delivery_not_chosen`, `invalid_request`."""
+
+    SUBJECT: ClassVar[str] = "rpc.v1.send.prove_external"
+    REPLY: ClassVar[type[Model]] = ExternalSetupState
+
+    team_id: TeamId
+    sender: str = Field(max_length=320)
+    recipient: str = Field(max_length=320)
 
 
 class TrackedMessage(Model):

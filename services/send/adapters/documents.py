@@ -13,12 +13,16 @@ from services.runtime.mongo import Document
 from services.runtime.owed import owe
 from services.send.domain.message import Message
 from services.send.domain.moves import Move
+from services.send.domain.offer import Given, Offer
 from services.send.domain.state import State
 
 HISTORY_LINES = 200
 
-_PLAIN = tuple(f.name for f in fields(Message) if f.name not in ("id", "state", "due", "expires_at", "follows"))
-WORK: dict[str, int] = {"_id": 1, "state": 1, "due": 1, "expires": 1, "follows": 1, **dict.fromkeys(_PLAIN, 1)}
+_APART = ("id", "state", "due", "expires_at", "follows", "offer")
+_PLAIN = tuple(f.name for f in fields(Message) if f.name not in _APART)
+_OPEN = ("due", "expires", "offer.at")
+_READ = ("_id", "state", "due", "expires", "follows", "offer", "step", "identities", *_PLAIN)
+WORK: dict[str, int] = dict.fromkeys(_READ, 1)
 """The projection an attempt needs: everything but the request, the history and what is owed."""
 
 
@@ -30,6 +34,7 @@ def message_of(document: Mapping[str, Any]) -> Message:
         due=document.get("due"),
         expires_at=document.get("expires"),
         follows=identities_of(follows) if follows else None,
+        offer=offer_of(document) if "offer" in document else None,
         **{name: _plain(document[name]) for name in _PLAIN if name in document},
     )
 
@@ -65,11 +70,28 @@ def document_of(
     }
     if message.due is not None:
         document["due"] = message.due
-        if message.expires_at is not None:
-            document["expires"] = message.expires_at
+    if message.offer is not None:
+        document["offer"] = offer_document(message.offer)
+    if message.expires_at is not None and (message.due or message.offer):
+        document["expires"] = message.expires_at
     if message.follows is not None:
         document["follows"] = identities_document(message.follows)
     return document
+
+
+def offer_of(document: Mapping[str, Any]) -> Offer:
+    stored = dict(document["offer"])
+    given = tuple(Given(**each) for each in stored.pop("given", ()))
+    names = document.get("identities")
+    return Offer(
+        **stored, given=given, seen=document.get("step"), names=identities_of(names) if names is not None else None
+    )
+
+
+def offer_document(offer: Offer) -> Document:
+    given = [{f.name: getattr(each, f.name) for f in fields(Given)} for each in offer.given]
+    kept = {f.name: getattr(offer, f.name) for f in fields(Offer) if f.name not in ("seen", "names")}
+    return {**kept, "given": given}
 
 
 def _stored(value: Any) -> Any:
@@ -83,17 +105,19 @@ def filter_of(move: Move) -> Document:
         guard["attempts"] = move.attempt
     if move.fence is not None:
         guard["fence"] = move.fence
-    return guard
+    return {**guard, **move.also}
 
 
 def update_of(move: Move, step: str) -> tuple[Document, Document | None]:
     """The write and the owed element in it. `step` names this very write, so that it can be found again."""
     values: Document = {**move.values, "state": move.to.value, "updated_at": move.at, "step": step}
     update: Document = {"$set": values}
-    if move.due is None:
-        update["$unset"] = {"due": "", "expires": ""}
-    else:
+    if move.due is not None:
         values["due"] = move.due
+    elif move.offer_at is not None:
+        values["offer.at"] = move.offer_at
+    else:
+        update["$unset"] = dict.fromkeys(_OPEN, "")
     push: Document = {}
     if move.note is not None:
         line = {"at": move.at, "state": move.to.value, **move.note}

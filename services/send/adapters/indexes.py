@@ -13,6 +13,10 @@ INDEXES: dict[str, list[dict[str, Any]]] = {
         {"keys": [("expires", 1)], "partialFilterExpression": {"expires": {"$exists": True}}},
         {"keys": [("copy.due", 1)], "partialFilterExpression": {"copy.due": {"$exists": True}}},
         {"keys": [("unannounced", 1)], "partialFilterExpression": {"unannounced": {"$exists": True}}},
+        # What the customer's own code takes: by team, what is not registered yet, and what nobody reports.
+        {"keys": [("team", 1), ("offer.at", 1)], "partialFilterExpression": {"offer.at": {"$exists": True}}},
+        {"keys": [("offer.ready", 1), ("created_at", 1)], "partialFilterExpression": {"offer.ready": False}},
+        {"keys": [("state", 1), ("offer.at", 1)], "partialFilterExpression": {"state": "handed_out"}},
         {"keys": [("team", 1), ("created_at", -1), ("_id", -1)]},
         {"keys": [("account", 1), ("created_at", -1), ("_id", -1)]},
         owed.INDEX,
@@ -21,4 +25,5 @@ INDEXES: dict[str, list[dict[str, Any]]] = {
         {"keys": [("next_due", 1)], "partialFilterExpression": {"next_due": {"$exists": True}}},
         {"keys": [("team", 1)]},
     ],
+    "external_setups": [],
 }

@@ -37,10 +37,16 @@ def accepted(message: Message, send_at: datetime | None, now: datetime) -> SendA
     return SendAccepted(**_about(message, "accepted", now), send_at=send_at)
 
 
-def sent(message: Message, identities: Identities, recipients: tuple[RecipientOutcome, ...], now: datetime) -> SendSent:
+def sent(
+    message: Message,
+    identities: Identities,
+    recipients: tuple[RecipientOutcome, ...],
+    now: datetime,
+    sent_at: datetime,
+) -> SendSent:
     return SendSent(
         **_about(message, "sent", now),
-        sent_at=now,
+        sent_at=sent_at,
         identities=identities,
         recipients=recipients,
         attempts=max(1, message.attempts),

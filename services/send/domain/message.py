@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.providers.types import Identities
+from services.send.domain.offer import Offer
 from services.send.domain.state import State
 
 INLINE_BYTES = 64 * 2**10
@@ -55,3 +56,5 @@ class Message:
     """The provider's name of what it prepared, for a probe."""
     follows: Identities | None = None
     """The earlier message of the thread, as its provider knows it."""
+    offer: Offer | None = None
+    """Where the customer's own code sends it: how it is given out. Such a message has no `due`."""

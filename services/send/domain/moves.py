@@ -27,6 +27,10 @@ class Move:
     due: datetime | None
     attempt: int | None = None
     fence: int | None = None
+    also: Mapping[str, Any] = field(default_factory=dict)
+    """Further facts that must still be so."""
+    offer_at: datetime | None = None
+    """When somebody's code may take it; with neither this nor `due` it is closed."""
     values: Mapping[str, Any] = field(default_factory=dict)
     note: Mapping[str, Any] | None = None
     """The line of history, besides its time and state; None: none is written."""
@@ -82,12 +86,13 @@ def sent(
     *,
     note: Mapping[str, Any],
     copy_due: datetime | None,
+    sent_at: datetime | None = None,
 ) -> Move:
     """The provider took it. What this attempt learnt is true however late it is told, so every open state accepts it
-    for as long as nobody began a newer attempt. `copy_due`: when another process may take the
-    sent copy over, its first attempt being this process's; None: no copy."""
+    for as long as nobody began a newer attempt. `copy_due`: when another process may take the sent copy over, its first
+    attempt being this process's; None: no copy. `sent_at`: where it is another time than now."""
     values: dict[str, Any] = {
-        "sent_at": now,
+        "sent_at": sent_at or now,
         "identities": identities.model_dump(exclude_none=True),
         "recipients_told": [outcome.model_dump() for outcome in recipients],
     }
@@ -103,7 +108,7 @@ def sent(
         attempt=message.attempts,
         values=values,
         note=note,
-        event=facts.sent(message, identities, recipients, now),
+        event=facts.sent(message, identities, recipients, now, sent_at or now),
     )
 
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 class State(StrEnum):
     """queued → claimed → submitting → committing → sent | deferred | failed | unknown → sent | deferred | unconfirmed.
 
-    Up to and with SUBMITTING nothing can have left; from COMMITTING on, silence means that it may have."""
+    Up to and with SUBMITTING nothing can have left; from COMMITTING on, silence means that it may have.
+    Where the customer's own code sends: queued → handed_out → sent | failed | unconfirmed."""
 
     QUEUED = "queued"
     CLAIMED = "claimed"
@@ -16,6 +17,8 @@ class State(StrEnum):
     COMMITTING = "committing"
     DEFERRED = "deferred"
     UNKNOWN = "unknown"
+    HANDED_OUT = "handed_out"
+    """Somebody's code took it and has not reported: it may have left, and may be taken again once the lease is over."""
     UNCONFIRMED = "unconfirmed"
     SENT = "sent"
     FAILED = "failed"

@@ -36,6 +36,7 @@ from tests.flows.world import Heard
 TEAM, OTHER_TEAM = "acme", "globex"
 ADA, GRACE, LIN = "ada@example.com", "grace@example.org", "lin@example.net"
 SECRET = "secret"
+SCOPES = ("messages:read", "messages:write", "settings:read", "settings:write", "external:work")
 KEY, OTHER_KEY = "rw_key_of_acme", "rw_key_of_globex"
 _AccountKind = AccountConnected | AccountDisconnected | AccountNeedsReauth
 QUICK: dict[str, Any] = {
@@ -68,6 +69,8 @@ class Neighbours:
     handed_over_before: dict[str, bool] = field(default_factory=dict)
     """By request: whether its mail was in the ledger when it was registered."""
     rejected: list[rpc.ReportRejected] = field(default_factory=list)
+    keys: dict[str, list[rpc.KeyInfo]] = field(default_factory=dict)
+    """By team: those that may take messages."""
     away: set[type[Any]] = field(default_factory=set)
     endpoints: list[Endpoint] = field(default_factory=list)
 
@@ -77,6 +80,7 @@ class Neighbours:
             (rpc.ReportRejected, self.report, "auth"),
             (rpc.ListAccounts, self.list, "auth"),
             (rpc.VerifyKey, self.verify, "auth"),
+            (rpc.ListKeys, self.keys_of, "auth"),
             (rpc.Register, self.register, "reply_matching"),
             (rpc.AddIdentities, self.add, "reply_matching"),
         ):
@@ -115,8 +119,11 @@ class Neighbours:
     async def verify(self, request: rpc.VerifyKey) -> rpc.KeyHolder:
         for key, team in ((KEY, TEAM), (OTHER_KEY, OTHER_TEAM)):
             if hashlib.sha256(key.encode()).hexdigest() == request.key_hash:
-                return rpc.KeyHolder(key_id=f"key-{team}", team_id=team, scopes=("messages:read", "messages:write"))
+                return rpc.KeyHolder(key_id=f"key-{team}", team_id=team, scopes=SCOPES)
         raise Refusal("unknown_key", "no")
+
+    async def keys_of(self, request: rpc.ListKeys) -> rpc.KeyList:
+        return rpc.KeyList(keys=tuple(self.keys.get(request.team_id, ())))
 
     async def register(self, request: rpc.Register) -> rpc.Ack:
         self._present(request)

@@ -146,4 +146,5 @@ def test_no_order_of_events_sends_it_twice_or_denies_that_it_left() -> None:
                 seen.add(following)
                 frontier.append(following)
     ends = {world.stored.state for world in seen}
-    assert ends == set(State), "every state was reached, so the bound is not too narrow"
+    # What the customer's own code takes is not a dispatcher's: see test_reports.
+    assert ends == set(State) - {State.HANDED_OUT}, "every state was reached, so the bound is not too narrow"

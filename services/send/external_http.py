@@ -1,0 +1,143 @@
+"""The External client over HTTP: the queue that the customer's code takes from and reports to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from services.runtime.http import Caller, Cursor, Limit, Page, PathId, api_key, decode_cursor, encode_cursor
+from services.runtime.paging import invalid_cursor
+from services.send.domain.setup import HTTP, SCOPE
+from services.send.domain.state import State
+from services.send.external_door import ExternalDoor, Room, Who
+from services.send.external_views import (
+    ExtendedView,
+    ExtendIn,
+    FailedIn,
+    OpenView,
+    ReleaseIn,
+    ReportsIn,
+    ReportsView,
+    ReportView,
+    SentIn,
+    TakeIn,
+    TakenView,
+    open_view,
+)
+
+_Worker = Annotated[Caller, Depends(api_key(SCOPE))]
+_ROOM = Room(one=2 * 2**20, all=16 * 2**20)
+_CONFLICT: dict[int | str, dict[str, Any]] = {
+    404: {"description": "No such message of your team was given out"},
+    409: {"description": "The lease has passed on (`lease_passed_on`), is none of the message's (`unknown_lease`), or "
+          "the message has ended otherwise (`already_closed`)"},
+}  # fmt: skip
+
+
+def routes(door: Callable[[], ExternalDoor]) -> APIRouter:
+    """`door` exists once the bus is there."""
+    router = APIRouter(prefix="/v1/external/messages", tags=["external"])
+    _taking(router, door)
+    _reporting(router, door)
+    return router
+
+
+def _taking(router: APIRouter, door: Callable[[], ExternalDoor]) -> None:
+    @router.post(
+        "/take", responses={409: {"description": "Another way of handing over is chosen (`other_delivery`), or none"}}
+    )
+    async def take_external_messages(caller: _Worker, asked: TakeIn) -> TakenView:
+        """Take what waits for your code, under one lease. Send each message's very octets, then report it; what is
+        not reported when the lease ends is offered again, as it is and under the same Message-ID."""
+        return await door().take(_who(caller), asked, HTTP, _ROOM)
+
+    @router.get("")
+    async def list_external_messages(
+        caller: _Worker,
+        status: Annotated[
+            Literal["waiting", "handed_out", "overdue"] | None, Query(description="`overdue`: the lease is over")
+        ] = None,
+        account_id: Annotated[str | None, Query(max_length=64)] = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
+    ) -> Page[OpenView]:
+        """What is not reported yet, the longest waiting first. Messages that nobody reported at all rest in the state
+        `unconfirmed`: `GET /v1/messages?state=unconfirmed`."""
+        now = datetime.now(UTC)
+        conditions = _conditions(status, now) | ({} if account_id is None else {"account": account_id})
+        found = await door().offers.page(caller.team_id, conditions, _place(cursor), limit + 1)
+        last = found[limit - 1] if len(found) > limit else None
+        following = None
+        if last is not None and last.offer is not None and last.offer.at is not None:
+            following = encode_cursor({"at": last.offer.at.isoformat(), "id": last.id})
+        return Page(items=[open_view(each, now) for each in found[:limit]], next=following)
+
+    @router.get(
+        "/{request_id}/raw",
+        response_class=Response,
+        responses={200: {"description": "RFC 5322", "content": {"message/rfc822": {"schema": {"type": "string"}}}}},
+    )
+    async def read_external_raw(caller: _Worker, request_id: PathId) -> Response:
+        """The message's octets, for those too large to be in the answer that it was taken by."""
+        return Response(await door().octets(_who(caller), request_id), media_type="message/rfc822")
+
+    @router.post("/{request_id}/extend", responses=_CONFLICT)
+    async def extend_external_lease(caller: _Worker, request_id: PathId, asked: ExtendIn) -> ExtendedView:
+        """Keep it for longer."""
+        return await door().extend(_who(caller), request_id, asked)
+
+
+def _reporting(router: APIRouter, door: Callable[[], ExternalDoor]) -> None:
+    @router.post("/reports")
+    async def report_external_messages(caller: _Worker, asked: ReportsIn) -> ReportsView:
+        """Many reports at once, each answered as if it had come alone: `status` is that answer's."""
+        return await door().reports(_who(caller), asked)
+
+    @router.post("/{request_id}/sent", responses=_CONFLICT)
+    async def report_external_sent(caller: _Worker, request_id: PathId, asked: SentIn) -> ReportView:
+        """It left. Taken however late it is told and however often, also from a lease that has passed on: then it is
+        taken back from the queue, and `heard` is `late`."""
+        return await door().report(_who(caller), request_id, asked)
+
+    @router.post("/{request_id}/failed", responses=_CONFLICT)
+    async def report_external_failed(caller: _Worker, request_id: PathId, asked: FailedIn) -> ReportView:
+        """It did not leave and will not. Where an earlier taker was never heard, it becomes `unconfirmed` instead: he
+        may have sent it."""
+        return await door().report(_who(caller), request_id, asked)
+
+    @router.post("/{request_id}/release", responses=_CONFLICT)
+    async def release_external_message(caller: _Worker, request_id: PathId, asked: ReleaseIn) -> ReportView:
+        """It did not leave: give it back, for another try now or later."""
+        return await door().report(_who(caller), request_id, asked)
+
+
+def _conditions(status: str | None, now: datetime) -> dict[str, Any]:
+    match status:
+        case "waiting":
+            return {"state": {"$in": [State.QUEUED.value, State.DEFERRED.value]}}
+        case "handed_out":
+            return {"state": State.HANDED_OUT.value}
+        case "overdue":
+            return {"state": State.HANDED_OUT.value, "offer.at": {"$lte": now}}
+        case _:
+            return {}
+
+
+def _who(caller: Caller) -> Who:
+    return Who(caller.team_id, caller.key_id)
+
+
+def _place(cursor: str | None) -> tuple[datetime, str] | None:
+    if cursor is None:
+        return None
+    place = decode_cursor(cursor)
+    try:
+        at = datetime.fromisoformat(str(place["at"]))
+    except (KeyError, ValueError) as error:
+        raise invalid_cursor() from error
+    if at.tzinfo is None:
+        raise invalid_cursor()
+    return at, str(place.get("id", ""))

@@ -1,0 +1,63 @@
+"""Makes stored messages available to the customer's own code: their names are registered first, many at a time, for an
+answer may come the second after one is taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from services.runtime.failpoints import hit
+from services.runtime.logging import get_logger
+from services.runtime.mongo import OUTAGES
+from services.runtime.outcomes import Outage
+from services.runtime.rpc import RpcRefused
+from services.send.bells import Bells
+from services.send.domain.message import Message
+from services.send.ports import Offers, Tracking
+
+_MOST = 500
+_LEFT_BEHIND = timedelta(seconds=3)
+_AWAY: tuple[type[Exception], ...] = (Outage, RpcRefused, *OUTAGES)
+_log = get_logger(__name__)
+
+
+class Offering:
+    """`hands_out` says of a client whether its messages are given out at all."""
+
+    def __init__(self, offers: Offers, tracking: Tracking, bells: Bells, hands_out: Callable[[str], bool]) -> None:
+        self._offers = offers
+        self._tracking = tracking
+        self._bells = bells
+        self.hands_out = hands_out
+        self._new: list[Message] = []
+        self._stirred = asyncio.Event()
+
+    def put(self, message: Message) -> None:
+        """It is stored. Should this process die now, the round registers it."""
+        self._new.append(message)
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await self._stirred.wait()
+            self._stirred.clear()
+            while self._new:
+                batch, self._new = self._new[:_MOST], self._new[_MOST:]
+                try:
+                    await self._make_ready(batch)
+                except _AWAY as outage:
+                    _log.warning("messages are made available by the next round", error=str(outage), count=len(batch))
+
+    async def sweep(self) -> None:
+        """What was left behind."""
+        while left := await self._offers.unready(datetime.now(UTC) - _LEFT_BEHIND, _MOST):
+            await self._make_ready(left)
+
+    async def _make_ready(self, messages: Sequence[Message]) -> None:
+        await asyncio.gather(*(self._tracking.register(message) for message in messages))
+        hit("send.external_registered")
+        await self._offers.make_ready([message.id for message in messages])
+        for team in {message.team for message in messages}:
+            self._bells.ring(team)

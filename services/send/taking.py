@@ -1,0 +1,125 @@
+"""The customer's code takes messages, under a lease; waits for some without asking again and again; keeps its lease."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from services.runtime.failpoints import hit
+from services.send.bells import Bells
+from services.send.domain.mailbox import DISCONNECTED
+from services.send.domain.message import Message
+from services.send.domain.offer_moves import Terms, shown_to_nobody, withdrawn
+from services.send.ports import Accounts, Messages, Offers
+
+_SAFETY = timedelta(seconds=5)
+_TRIES = 5
+_PAGE = 500
+
+
+class TooManyWait(Exception):
+    """More wait here than this process has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    most: int
+    wait: timedelta
+    term: timedelta
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`until`: when the lease ends, by this process's clock."""
+
+    lease: str
+    until: datetime
+    messages: tuple[Message, ...]
+
+
+class Taking:
+    def __init__(
+        self, offers: Offers, messages: Messages, accounts: Accounts, bells: Bells, terms: Terms, waiting_at_once: int
+    ) -> None:
+        self._offers = offers
+        self._messages = messages
+        self._accounts = accounts
+        self._bells = bells
+        self._terms = terms
+        self._room = waiting_at_once
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Two of a team that look at once see the same messages: here they look one after the other."""
+        self._stopping = False
+
+    async def take(self, team: str, by: str, wanted: Wanted) -> Taken:
+        """None of them where none came in time. Raises `TooManyWait`, and what the database raises."""
+        deadline = datetime.now(UTC) + wanted.wait
+        while True:
+            bell = self._bells.of(team)
+            taken = await self._look(team, by, wanted)
+            now = datetime.now(UTC)
+            if taken.messages or now >= deadline or self._stopping:
+                return taken
+            next_at = await self._offers.next_at(team, now)
+            await self._wait(bell, min(deadline, now + _SAFETY, next_at or deadline))
+
+    def stop(self) -> None:
+        """The process ends: who waits is answered."""
+        self._stopping = True
+        self._bells.ring_all()
+
+    async def extend(self, team: str, ids: Sequence[str], lease: str, term: timedelta) -> frozenset[str]:
+        """Those of the team's messages that this lease still has, now until `term` from here."""
+        return await self._offers.extend(ids, lease, term, f"extend:{secrets.token_urlsafe(9)}")
+
+    async def withdraw(self, account: str) -> None:
+        """Its account was disconnected: what nobody has taken ends here, and is not given out any more."""
+        while waiting := await self._offers.waiting_of(account, _PAGE):
+            now = datetime.now(UTC)
+            moves = [move for message in waiting if (move := withdrawn(message, now)) is not None]
+            await asyncio.gather(*(self._messages.apply(move) for move in moves))
+
+    async def _look(self, team: str, by: str, wanted: Wanted) -> Taken:
+        lease = secrets.token_urlsafe(18)
+        async with self._turns[team]:
+            for _ in range(_TRIES):
+                until = datetime.now(UTC) + wanted.term
+                found = await self._offers.take(
+                    team, wanted.account, wanted.most, lease, wanted.term, by, self._terms, datetime.now(UTC)
+                )
+                kept = await self._still_connected(found)
+                if kept:
+                    hit("send.external_after_take")
+                    return Taken(lease, until, tuple(kept))
+                if not found:
+                    break
+        return Taken(lease, datetime.now(UTC) + wanted.term, ())
+
+    async def _still_connected(self, found: Sequence[Message]) -> list[Message]:
+        """An account may have gone while its messages waited."""
+        kept = list(found)
+        for account in {message.account for message in found if message.offer and not message.offer.test}:
+            team = next(message.team for message in found if message.account == account)
+            mailbox = await self._accounts.find(team, account)
+            if mailbox is None or mailbox.account_state == DISCONNECTED:
+                kept = [message for message in kept if message.account != account]
+        now = datetime.now(UTC)
+        await asyncio.gather(*(self._messages.apply(shown_to_nobody(each, now)) for each in found if each not in kept))
+        return kept
+
+    async def _wait(self, bell: asyncio.Event, until: datetime) -> None:
+        if self._room <= 0:
+            raise TooManyWait
+        self._room -= 1
+        try:
+            async with asyncio.timeout(max(0.05, (until - datetime.now(UTC)).total_seconds())):
+                await bell.wait()
+        except TimeoutError:
+            pass  # looked at again either way
+        finally:
+            self._room += 1
