@@ -21,7 +21,7 @@ class AdminConsents:
         raise NotImplementedError
 
     async def finish(self, visitor: Visitor, query: Mapping[str, str]) -> ConsentState:
-        """What came back to `/oauth/microsoft/admin-consent/callback`, twice in a consent's life: from the consent page,
+        """What came back to `/oauth/microsoft/admin-consent/callback`, twice in a consent: from the consent page,
         and from the silent sign-in that proves it. Where `next` is set, send the browser there; it comes back here.
         Raises `Refused` (used, expired or foreign `state`; an error of Microsoft's that is nobody's decision)."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """Microsoft's admin consent as one team stands with it: none, pending, granted, declined. Pure.
 
-The redirect that ends Microsoft's consent page proves nothing: anybody can type its address, `tenant` included. It makes
-the consent *pending*; *granted* is what a real token says whose `tid` is the tenant and whose scopes are those asked for.
+The redirect that ends Microsoft's consent page proves nothing: anybody can type its address, `tenant` included. It
+makes the consent *pending*; *granted* takes a real token of the tenant (`tid`) that carries the scopes asked for.
 """
 
 from __future__ import annotations
