@@ -8,16 +8,18 @@ from functools import cache
 
 from replywire_contracts.v1.rpc import LeaseCredentials, ListAccounts, ListKeys, ReportRejected, VerifyKey
 
-from services.auth import http, http_external
+from services.auth import http, http_external, http_links, http_settings
 from services.auth.adapters.accounts import MongoAccounts
 from services.auth.adapters.api_keys import MongoApiKeys
 from services.auth.adapters.audit import MongoAuditLog
 from services.auth.adapters.external_setup import RpcExternalSetup
 from services.auth.adapters.key_ring_file import KeyRingFile
+from services.auth.adapters.page_sessions import MongoPageSessions
 from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.connecting import Connecting
 from services.auth.handlers import Handlers
 from services.auth.keys import Keys
+from services.auth.links import Links
 from services.auth.settings import Settings
 from services.auth.team_settings import TeamSettingsChanges
 from services.providers import registry
@@ -71,6 +73,10 @@ def build(settings: Settings) -> App:
         within=settings.proof_seconds,
     )
     http.install(app.http, connecting, accounts, Keys(api_keys, now), api_keys, MongoAuditLog(app.db))
+    sessions = MongoPageSessions(app.client, app.db)
+    links = Links(accounts, rings, sessions, settings.public_url, now)
+    app.http.include_router(http_links.routes(links))
+    app.http.include_router(http_settings.routes(team_settings))
     app.http.include_router(http_external.routes(connecting))
 
     async def sweep() -> None:

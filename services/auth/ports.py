@@ -11,6 +11,8 @@ from services.auth.domain.announcements import AccountEvent
 from services.auth.domain.api_key import ApiKey
 from services.auth.domain.audit import AuditRecord
 from services.auth.domain.key_ring import KeyRing
+from services.auth.domain.links import Link
+from services.auth.domain.page_session import PageSession
 from services.auth.domain.sealing import SealedBox
 from services.auth.domain.team_settings import TeamSettings
 from services.providers.protocols import Connect
@@ -122,6 +124,20 @@ class TeamSettingsStore(Protocol):
     async def replace(self, before: TeamSettings, after: TeamSettings, notes: Sequence[AuditRecord]) -> bool:
         """False where the settings are no longer as `before`: read them again and decide anew."""
         ...
+
+
+class PageSessions(Protocol):
+    """Visits to our pages, found by the hash of what the browser's cookie holds."""
+
+    async def open(self, link: Link, session: PageSession) -> bool:
+        """Spend the link and keep the visit, in one write. False where the link was spent before."""
+        ...
+
+    async def find(self, session_id: str, now: datetime) -> PageSession | None:
+        """None where there is none, or it has ended."""
+        ...
+
+    async def close(self, session_id: str) -> None: ...
 
 
 class OfferedClients(Protocol):

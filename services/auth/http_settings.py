@@ -1,0 +1,110 @@
+"""A team's e-mail settings over the API: which clients it offers, and on what terms."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.auth.connecting import Who
+from services.auth.domain.audit import Actor
+from services.auth.domain.team_settings import ClientPolicy
+from services.auth.team_settings import TeamClients, TeamSettingsChanges
+from services.runtime.http import Caller, api_key
+
+_Reader = Annotated[Caller, Depends(api_key("settings:read"))]
+_Writer = Annotated[Caller, Depends(api_key("settings:write"))]
+
+
+class Policy(BaseModel):
+    """How a team wants one client to be used. It holds for a mailbox within minutes of the change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folders: tuple[str, ...] = Field(
+        default=(), max_length=1000, description="Read besides INBOX and Junk", examples=[["Sales"]]
+    )
+    sends_per_minute: int = Field(default=0, description="Per mailbox; 0: the client's own limit", examples=[20])
+    sends_per_day: int = Field(default=0, description="Per mailbox; 0: no limit", examples=[500])
+    sent_copy: bool = Field(default=True, description="Put sent mail into the Sent folder, where nobody else does")
+
+    @classmethod
+    def of(cls, policy: ClientPolicy) -> Policy:
+        return cls(
+            folders=policy.folders,
+            sends_per_minute=policy.sends_per_minute,
+            sends_per_day=policy.sends_per_day,
+            sent_copy=policy.sent_copy,
+        )
+
+    def clear(self) -> ClientPolicy:
+        return ClientPolicy(self.folders, self.sends_per_minute, self.sends_per_day, self.sent_copy)
+
+
+class SettingsIn(BaseModel):
+    """What is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    offered: tuple[str, ...] | None = Field(
+        default=None, max_length=50, description="E-mail clients", examples=[["smtp_imap"]]
+    )
+    microsoft_consent_required: bool | None = Field(
+        default=None, description="Nobody connects Microsoft 365 before an admin of the tenant consented"
+    )
+    policies: dict[str, Policy] = Field(
+        default={}, max_length=50, description="By client", examples=[{"smtp_imap": {"sends_per_minute": 20}}]
+    )
+    revision: int | None = Field(
+        default=None, description="What you based the change on: 409 where it was changed since", examples=[None]
+    )
+
+
+class SettingsOut(BaseModel):
+    available: tuple[str, ...] = Field(description="What may be offered", examples=[["gmail", "smtp_imap"]])
+    offered: tuple[str, ...] = Field(description="What people may connect now", examples=[["smtp_imap"]])
+    incomplete: dict[str, tuple[str, ...]] = Field(
+        description="Clients whose set-up lacks something: what", examples=[{"external": ["Create an API key."]}]
+    )
+    microsoft_consent_required: bool
+    policies: dict[str, Policy] = Field(examples=[{"smtp_imap": {"sends_per_minute": 20}}])
+    revision: int
+    changed_at: datetime | None
+
+    @classmethod
+    def of(cls, seen: TeamClients) -> SettingsOut:
+        settings = seen.settings
+        return cls(
+            available=seen.listed,
+            offered=seen.offered,
+            incomplete={client: lacking for client, lacking in seen.missing.items() if lacking},
+            microsoft_consent_required=settings.microsoft_consent_required,
+            policies={client: Policy.of(policy) for client, policy in settings.policies.items()},
+            revision=settings.revision,
+            changed_at=settings.changed_at,
+        )
+
+
+def routes(settings: TeamSettingsChanges) -> APIRouter:
+    router = APIRouter(prefix="/v1/settings", tags=["settings"])
+
+    @router.get("")
+    async def read_settings(caller: _Reader) -> SettingsOut:
+        """The team's e-mail settings as they are now."""
+        return SettingsOut.of(await settings.full_view(caller.team_id))
+
+    @router.put("", responses={409: {"description": "Changed meanwhile, or a client's set-up is not complete"}})
+    async def change_settings(body: SettingsIn, caller: _Writer, request: Request) -> SettingsOut:
+        """Change some of them. Each change is in the audit log."""
+        await settings.change(
+            Who(caller.team_id, Actor.key(caller.key_id), request.scope.get("request_id")),
+            offered=body.offered,
+            consent_required=body.microsoft_consent_required,
+            policies={client: policy.clear() for client, policy in body.policies.items()},
+            revision=body.revision,
+        )
+        return SettingsOut.of(await settings.full_view(caller.team_id))
+
+    return router
