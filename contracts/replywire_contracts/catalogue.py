@@ -42,6 +42,7 @@ REQUESTS: tuple[type[Request], ...] = (
     rpc.AddIdentities,
     rpc.Judge,
     rpc.ConfirmHeld,
+    rpc.MailboxStatus,
     rpc.EngineOpenAccount,
     rpc.EngineSend,
     rpc.EngineCalendar,

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from replywire_contracts.streams import CONSUMERS
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
+from replywire_contracts.v1.rpc import MailboxStatus
 
 from services.inbox_sync.adapters.auth import RpcAuth
 from services.inbox_sync.adapters.bus import EventBus
@@ -31,6 +32,7 @@ from services.inbox_sync.engine.tools import Tools
 from services.inbox_sync.handlers import AccountHandlers
 from services.inbox_sync.http import routes
 from services.inbox_sync.settings import Settings
+from services.inbox_sync.status import StatusHandler
 from services.providers import registry
 from services.providers.protocols import Sync
 from services.runtime.app import App
@@ -40,6 +42,7 @@ from services.runtime.deliveries import Handler
 from services.runtime.group_commit import GroupCommit
 from services.runtime.leases import Leases
 from services.runtime.owed import OwedEvents
+from services.runtime.rpc import serve
 
 _BULK_AT_ONCE = 6
 
@@ -165,6 +168,7 @@ def assemble(settings: Settings) -> Parts:
         AccountDisconnected.kind(): lambda event: parts.handlers.on_account_disconnected(event),
     }
     consume(app, ACCOUNTS, handlers, concurrency=16)
+    serve(app, MailboxStatus)(StatusHandler(lambda: parts.mailboxes).mailbox_status)
     app.http.include_router(routes(lambda: parts.mailboxes, lambda: parts.holder.nudge, now))
 
     app.task(lambda: parts.holder.run(), name="hold mailboxes")

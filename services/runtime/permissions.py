@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from replywire_contracts.catalogue import EVENTS, stream_of
-from replywire_contracts.event import Request
+from replywire_contracts.event import Event, Request
 from replywire_contracts.streams import (
     ADVISORIES,
     BODIES,
@@ -20,11 +20,24 @@ from replywire_contracts.streams import (
     Stream,
 )
 from replywire_contracts.v1 import rpc
+from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
+from replywire_contracts.v1.mailbox import MailboxGapRepaired, MailboxStalled, MailboxSynced
 
 SERVICES = ("auth", "send", "inbox_sync", "reply_matching")
 PRODUCT = "product"
 PROVISION = "provision"
 USERS = (*SERVICES, PRODUCT, PROVISION)
+
+WATCHERS: Mapping[type[Event], tuple[str, ...]] = {
+    MailboxSynced: ("auth",),
+    MailboxStalled: ("auth",),
+    MailboxGapRepaired: ("auth",),
+    AccountConnected: ("auth",),
+    AccountNeedsReauth: ("auth",),
+    AccountDisconnected: ("auth",),
+}
+"""Who may hear an event as it passes, on every replica and without a place in its stream: to wake a page that shows
+it. What must not be missed takes a consumer instead."""
 
 ASKERS: Mapping[type[Request], tuple[str, ...]] = {
     rpc.LeaseCredentials: ("send", "inbox_sync"),
@@ -39,6 +52,7 @@ ASKERS: Mapping[type[Request], tuple[str, ...]] = {
     rpc.AddIdentities: ("send",),
     rpc.Judge: ("inbox_sync",),
     rpc.ConfirmHeld: ("inbox_sync",),
+    rpc.MailboxStatus: ("auth",),
     rpc.EngineOpenAccount: ("auth",),
     rpc.EngineSend: ("send",),
     rpc.EngineCalendar: ("auth",),
@@ -92,6 +106,7 @@ def rights(user: str, team: str = "*") -> Rights:
     events = [f"{event.kind()}.*" for event in EVENTS if user == event.OWNER]
     asked = [request.SUBJECT for request, askers in ASKERS.items() if user in askers]
     answered = [request.SUBJECT for request in ASKERS if request.SUBJECT.split(".")[2] == user]
+    watched = [f"{event.kind()}.*" for event, watchers in WATCHERS.items() if user in watchers]
     consumers = consumers_of(user)
     swept = {consumer.stream.name for consumer in consumers if consumer.stream is not ADVISORIES}
     return Rights(
@@ -105,7 +120,7 @@ def rights(user: str, team: str = "*") -> Rights:
             _object_store(BODIES.name),
             [hints(user)],
         ),
-        subscribe=_sorted(answered, [f"_INBOX_{user}.>", hints(user)]),
+        subscribe=_sorted(answered, watched, [f"_INBOX_{user}.>", hints(user)]),
         allow_responses=bool(answered),
     )
 

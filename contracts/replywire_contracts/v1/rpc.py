@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from replywire_contracts.event import Model, Moment, Request, TeamId
 from replywire_contracts.v1.send import Metadata
-from replywire_contracts.v1.values import AccountId, Evidence, Identities, RequestId
+from replywire_contracts.v1.values import AccountId, Evidence, Failure, Identities, Progress, RequestId
 
 
 class LeasedCredentials(Model):
@@ -261,6 +261,30 @@ class ConfirmHeld(Request):
 
     account_id: AccountId
     refs: tuple[str, ...] = Field(max_length=500)
+
+
+class MailboxState(Model):
+    """How the reading of one mailbox goes."""
+
+    state: str = Field(
+        description="waiting, connecting, first_sync, watching, stalled, needs_reauth, disconnected; may grow"
+    )
+    explanation: str = Field(max_length=500, description="The state in plain words")
+    synced_to: Moment | None = Field(default=None, description="Everything that had arrived by then is judged")
+    failure: Failure | None = Field(default=None, description="Why it cannot be read at present")
+    failing_since: Moment | None = None
+    progress: Progress | None = Field(default=None, description="Of the first sync, or of the last one asked for")
+    complete: bool = Field(default=False, description="That sync has come to its end")
+
+
+class MailboxStatus(Request):
+    """auth → inbox_sync: how does the reading of this mailbox go? Refused with `unknown_account`: not taken in yet."""
+
+    SUBJECT: ClassVar[str] = "rpc.v1.inbox_sync.mailbox_status"
+    REPLY: ClassVar[type[Model]] = MailboxState
+
+    team_id: TeamId
+    account_id: AccountId
 
 
 class EngineToken(Model):
