@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Generic, Self, TypeVar
@@ -23,7 +24,7 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import NotFoundError, ObjectNotFoundError
+from nats.js.errors import APIError, NotFoundError, ObjectNotFoundError
 
 from replywire_contracts.catalogue import stream_of
 from replywire_contracts.event import Event
@@ -40,6 +41,8 @@ _ACK_WAIT_SECONDS = 60.0
 _BATCH = 32
 _FETCH_SECONDS = 5.0
 """A pull that a dying server forgot is asked again after this."""
+_PAUSE_SECONDS = 0.5
+_log = logging.getLogger(__name__)
 
 
 class PublishUnknown(Exception):
@@ -73,12 +76,11 @@ class Subscription(Generic[E]):
         )
         self._pull: JetStreamContext.PullSubscription | None = None
         self._in_hand: deque[Msg] = deque()
+        self._done = 0
+        """The stream's number of the last event acknowledged, as far as is known here."""
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._jetstream.consumer_info(self._stream, self._durable)
-        except NotFoundError:
-            await self._jetstream.add_consumer(self._stream, self._config)
+        await self._take_place(self._config)
         self._pull = await self._jetstream.pull_subscribe_bind(durable=self._durable, stream=self._stream)
         return self
 
@@ -101,12 +103,41 @@ class Subscription(Generic[E]):
                 self._in_hand.extend(await self._pull.fetch(_BATCH, timeout=_FETCH_SECONDS))
             except (NatsTimeout, TimeoutError):
                 continue
+            except APIError as told:
+                # The server stops, starts or elects a leader, or somebody deleted our place.
+                _log.warning("subscription %s goes on once the server is back: %s", self._durable, told)
+                await self._find_place_again()
+                continue
             async with self._kept_alive():
                 while self._in_hand:
                     message = self._in_hand[0]
                     yield self._models[message.subject.rpartition(".")[0]].decode(message.data)
                     await message.ack()
+                    self._done = max(self._done, message.metadata.sequence.stream)
                     self._in_hand.popleft()
+
+    async def _take_place(self, config: ConsumerConfig) -> None:
+        try:
+            place = await self._jetstream.consumer_info(self._stream, self._durable)
+        except NotFoundError:
+            place = await self._jetstream.add_consumer(self._stream, config)
+        if place.ack_floor is not None:
+            self._done = max(self._done, place.ack_floor.stream_seq)
+
+    async def _find_place_again(self) -> None:
+        """Where it is gone, a new one begins after the last event that was acknowledged.
+
+        Raises `nats.errors.ConnectionClosedError` where the connection ended for good."""
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            try:
+                stream = await self._jetstream.stream_info(self._stream)
+                if stream.state.last_seq < self._done:
+                    self._done = 0  # another stream under the same name: all it holds is new
+                policy = DeliverPolicy.BY_START_SEQUENCE
+                return await self._take_place(self._config.evolve(deliver_policy=policy, opt_start_seq=self._done + 1))
+            except (NatsTimeout, TimeoutError, APIError):
+                continue  # told above; the server is not back yet
 
     @contextlib.asynccontextmanager
     async def _kept_alive(self) -> AsyncIterator[None]:

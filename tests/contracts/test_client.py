@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import nats.errors
 import pytest
 from replywire_contracts.nats import INLINE_LIMIT, PublishUnknown, Replywire
 from replywire_contracts.v1.mailbox import MailboxStalled
@@ -144,3 +145,51 @@ async def test_silence_of_the_server_is_unknown_and_not_failed(own_nats: Running
     stream = await client.connection.jetstream().stream_info("SENDS")
     assert stream.state.messages == 1, "published again under the same id it is stored once"
     await client.connection.close()
+
+
+@pytest.mark.parametrize("hurt", ["stopped", "killed", "frozen", "place deleted"])
+async def test_a_subscription_lives_through_what_happens_to_the_server(own_nats: RunningServer, hurt: str) -> None:
+    client = await Replywire.connect(own_nats.url, reconnect_time_wait=0.1)
+    await provision_bus(client.connection, stream_max_bytes=64 * 2**20)
+    found: asyncio.Queue[str] = asyncio.Queue()
+
+    async def read() -> None:
+        async for event in subscription:
+            found.put_nowait(event.request_id)
+
+    async with asyncio.timeout(60), client.subscribe(SendAccepted, team="acme", durable="crm") as subscription:
+        reading = asyncio.create_task(read())
+        await client.publish(accepted("before"))
+        assert await found.get() == "before"
+        match hurt:
+            case "stopped":
+                await own_nats.restart()
+            case "killed":
+                own_nats.kill()
+                await own_nats.start()
+            case "frozen":
+                own_nats.freeze()
+                await asyncio.sleep(7)  # past one pull's time: the server must forget a pull that the client gave up
+                own_nats.thaw()
+            case _:
+                await client.connection.jetstream().delete_consumer("SENDS", "crm")
+        await _published(client, "after")
+        heard = asyncio.create_task(_heard(found, "after"))
+        await asyncio.wait((heard, reading), return_when=asyncio.FIRST_COMPLETED)
+        assert heard.done(), reading.exception()
+        reading.cancel()
+        await asyncio.wait((reading,))
+    await client.connection.close()
+
+
+async def _published(client: Replywire, request_id: str) -> None:
+    while True:
+        try:
+            return await client.publish(accepted(request_id), timeout=2)
+        except (PublishUnknown, nats.errors.Error):
+            await asyncio.sleep(0.1)
+
+
+async def _heard(found: asyncio.Queue[str], wanted: str) -> None:
+    while await found.get() != wanted:
+        pass
