@@ -54,7 +54,7 @@ async def _connect(world: World, first: int, last: int) -> None:
                 cursor = page.get("next")
                 if cursor is None:
                     break
-            if len(states) == last and all(state == "idle" for state in states):
+            if len(states) == last and all(state == "watching" for state in states):
                 return
             await asyncio.sleep(0.5)
 
