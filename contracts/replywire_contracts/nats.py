@@ -24,7 +24,13 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import APIError, NotFoundError, ObjectNotFoundError
+from nats.js.errors import (
+    APIError,
+    NoStreamResponseError,
+    NotFoundError,
+    ObjectNotFoundError,
+    ServiceUnavailableError,
+)
 
 from replywire_contracts.catalogue import stream_of
 from replywire_contracts.event import Event
@@ -193,6 +199,8 @@ class Replywire:
             )
         except (NatsTimeout, TimeoutError) as silence:
             raise PublishUnknown(f"no answer about {event.kind()} {event.id} within {timeout:g} s") from silence
+        except (NoStreamResponseError, ServiceUnavailableError) as away:
+            raise PublishUnknown(f"the server is not ready to store {event.kind()} {event.id}") from away
 
     def subscribe(self, *kinds: type[E], team: str = "*", durable: str, from_start: bool = False) -> Subscription[E]:
         """Events of these kinds (of one stream), as they come and those missed while away.
