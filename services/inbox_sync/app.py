@@ -11,6 +11,7 @@ from replywire_contracts.streams import CONSUMERS
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
 from replywire_contracts.v1.rpc import MailboxStatus
 
+from services.inbox_sync import external_http
 from services.inbox_sync.adapters.auth import RpcAuth
 from services.inbox_sync.adapters.bus import EventBus
 from services.inbox_sync.adapters.find_rows import FindRows
@@ -27,6 +28,7 @@ from services.inbox_sync.engine.gates import Gates
 from services.inbox_sync.engine.healing import Accounts
 from services.inbox_sync.engine.holding import Holder
 from services.inbox_sync.engine.reader import Ending, Reader
+from services.inbox_sync.engine.reported import Reported
 from services.inbox_sync.engine.sweeping import Sweeper
 from services.inbox_sync.engine.tools import Tools
 from services.inbox_sync.handlers import AccountHandlers
@@ -147,9 +149,21 @@ class Parts:
         return AccountHandlers(self.accounts)
 
     @cached_property
+    def finds(self) -> MongoFinds:
+        return MongoFinds(self.app.db, self.rows)
+
+    @cached_property
     def sweeper(self) -> Sweeper:
         every = timedelta(seconds=self.settings.sweep_seconds)
-        return Sweeper(MongoFinds(self.app.db, self.rows), self.judge, self.bus, now, every)
+        return Sweeper(self.finds, self.judge, self.bus, now, every)
+
+    @cached_property
+    def reported(self) -> Reported:
+        return Reported(self.judge, self.finds, self.bus, now, self.settings.fetch_limit)
+
+    @cached_property
+    def external_accounts(self) -> external_http.Accounts:
+        return external_http.Accounts(self.auth.account, _is_handed_out)
 
 
 def build(settings: Settings) -> App:
@@ -171,6 +185,8 @@ def assemble(settings: Settings) -> Parts:
     serve(app, MailboxStatus)(StatusHandler(lambda: parts.mailboxes).mailbox_status)
     app.http.include_router(routes(lambda: parts.mailboxes, lambda: parts.holder.nudge, now))
 
+    app.http.include_router(external_http.routes(lambda: parts.reported, lambda: parts.external_accounts))
+
     app.task(lambda: parts.holder.run(), name="hold mailboxes")
     app.task(lambda: parts.sweeper.run(), name="see finds to their end")
     app.task(lambda: parts.owed.run_sweeper(), name="sweep owed mailbox events")
@@ -179,6 +195,13 @@ def assemble(settings: Settings) -> Parts:
     app.on_stop(parts.writes.close)
     app.on_stop(parts.closing.drain)
     return parts
+
+
+def _is_handed_out(client: str) -> bool:
+    try:
+        return registry.client(client).capabilities.handed_out
+    except LookupError:
+        return False
 
 
 def _has_inbox(client: str) -> bool:

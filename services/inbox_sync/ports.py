@@ -198,6 +198,10 @@ class DueFind:
 class Finds(Protocol):
     """Finds until reply_matching has confirmed them."""
 
+    async def add(self, find: Find) -> bool:
+        """One that no cursor stands for; durable once this returns. False where it is known."""
+        ...
+
     async def due(self, now: datetime, limit: int) -> Sequence[DueFind]: ...
 
     async def held(self, find_ids: Sequence[str]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from replywire_contracts.v1.rpc import AccountPage, ListAccounts
+import time
+from datetime import UTC, datetime
 
+from replywire_contracts.v1.rpc import AccountPage, AccountView, ListAccounts
+
+from services.inbox_sync.domain.mailboxes import Account
 from services.inbox_sync.ports import AccountRefused, AuthUnavailable
 from services.providers.errors import ReauthRequired
 from services.providers.types import Credentials
@@ -11,11 +15,15 @@ from services.runtime.credentials import CredentialsCache
 from services.runtime.outcomes import Outage
 from services.runtime.rpc import RpcClient, RpcRefused
 
+_FRESH_SECONDS = 5.0
+_MOST_KEPT = 20_000
+
 
 class RpcAuth:
     def __init__(self, rpc: RpcClient, credentials: CredentialsCache) -> None:
         self._rpc = rpc
         self._credentials = credentials
+        self._accounts: dict[str, tuple[float, Account | None]] = {}
 
     async def lease(self, account_id: str, refused: int | None = None) -> tuple[Credentials, int]:
         try:
@@ -42,3 +50,30 @@ class RpcAuth:
         except (RpcRefused, Outage):
             raise AuthUnavailable from None
         return page
+
+    async def account(self, account_id: str) -> Account | None:
+        """Kept for a moment: whoever reports what came in names the same account again and again."""
+        kept = self._accounts.get(account_id)
+        if kept is not None and kept[0] > time.monotonic():
+            return kept[1]
+        try:
+            page: AccountPage = await self._rpc.call(ListAccounts(account_ids=(account_id,)))
+        except (RpcRefused, Outage):
+            raise AuthUnavailable from None
+        found = next((_account(view) for view in page.accounts if view.account_id == account_id), None)
+        if len(self._accounts) >= _MOST_KEPT:
+            self._accounts.clear()
+        self._accounts[account_id] = (time.monotonic() + _FRESH_SECONDS, found)
+        return found
+
+
+def _account(view: AccountView) -> Account:
+    return Account(
+        account_id=view.account_id,
+        team_id=view.team_id,
+        client=view.client,
+        address=view.address,
+        connection=view.state,
+        revision=view.revision,
+        at=datetime.now(UTC),
+    )

@@ -9,13 +9,21 @@ from services.inbox_sync.adapters.find_rows import FindRows
 from services.inbox_sync.domain.finds import Find
 from services.inbox_sync.domain.windows import ask_again
 from services.inbox_sync.ports import DueFind
-from services.runtime.mongo import Database
+from services.runtime.mongo import Database, DuplicateKey
 
 
 class MongoFinds:
     def __init__(self, db: Database, rows: FindRows) -> None:
         self._finds = db["finds"]
         self._rows = rows
+
+    async def add(self, find: Find) -> bool:
+        row = self._rows.row(find)
+        try:
+            done = await self._finds.update_one({"_id": find.id}, {"$setOnInsert": row}, upsert=True)
+        except DuplicateKey:
+            return False  # reported twice at once: the other one has stored it
+        return done.upserted_id is not None
 
     async def due(self, now: datetime, limit: int) -> Sequence[DueFind]:
         wanted = {"account_id": 1, "ref": 1, "tries": 1}

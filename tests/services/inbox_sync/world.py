@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import socket
@@ -54,7 +55,8 @@ from services.runtime.provision import create_indexes, provision_bus
 from services.runtime.publisher import Publisher
 from services.runtime.rpc import Endpoint, Refusal
 
-TEAM = "acme"
+TEAM, OTHER_TEAM = "acme", "globex"
+KEY, OTHER_KEY = "rw_key_of_acme", "rw_key_of_globex"
 KEYS = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 TRACKED = "<tracked-1@example.com>"
 E = TypeVar("E", bound=Event)
@@ -108,7 +110,9 @@ class ThinAuth:
         return AccountPage(accounts=tuple(self.accounts.values()))
 
     async def verify(self, request: VerifyKey) -> KeyHolder:
-        return KeyHolder(key_id="key", team_id=TEAM, scopes=("mailboxes:read", "mailboxes:write"))
+        other = hashlib.sha256(OTHER_KEY.encode()).hexdigest() == request.key_hash
+        scopes = ("mailboxes:read", "mailboxes:write", "external:work")
+        return KeyHolder(key_id="key", team_id=OTHER_TEAM if other else TEAM, scopes=scopes)
 
 
 @dataclass
@@ -304,7 +308,7 @@ class World:
     async def process(self, log: Path, failpoints: str = "", **settings: Any) -> AsyncIterator[subprocess.Popen[bytes]]:
         """One as a process of its own, to be killed."""
         with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+            port = settings.get("http_port") or free.getsockname()[1]
         given = self.settings({"http_port": port, **settings})
         env = {f"REPLYWIRE_{name.upper()}": _text(value) for name, value in given.items()}
         with log.open("ab") as output:
