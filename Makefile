@@ -36,9 +36,11 @@ walls: $(VENV)/.dev
 
 fresh: $(VENV)/.dev
 	$(BIN)/python -m replywire_contracts.export contracts --check
+	$(BIN)/python -m deploy.front_door.generate --check
 
-generate: $(VENV)/.dev ## Write schemas, AsyncAPI, the event table and missing golden payloads anew
+generate: $(VENV)/.dev ## Write schemas, AsyncAPI, OpenAPI, their tables and missing golden payloads anew
 	$(BIN)/python -m replywire_contracts.export contracts
+	$(BIN)/python -m deploy.front_door.generate
 	$(BIN)/python -m tests.contracts.samples
 
 bench: $(VENV)/.dev servers ## Measure, each against a peer in the same run, and print the table

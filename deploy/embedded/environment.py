@@ -27,8 +27,10 @@ def of_service(
     log_level: str,
     sandbox_ports: Sequence[int],
     ca_file: Path | None,
+    public_url: str | None = None,
 ) -> dict[str, str]:
-    """`nats_users`: the server is ours and knows our users; a foreign one is used as its URL says."""
+    """`nats_users`: the server is ours and knows our users; a foreign one is used as its URL says. `public_url`: where
+    people's browsers reach us, if the environment says nothing else."""
     env = {name: value for name, value in os.environ.items() if name not in _NEVER_INHERITED}
     env |= {
         "REPLYWIRE_SERVICE": service,
@@ -42,6 +44,8 @@ def of_service(
         env |= of_bus_user(service, secrets)
     if service == "auth":
         env["REPLYWIRE_KEY_RING"] = str(secrets.key_ring)
+        if public_url is not None:
+            env.setdefault("REPLYWIRE_PUBLIC_URL", public_url)
     if service == "inbox_sync":
         env["REPLYWIRE_FIND_KEYS"] = secrets.find_keys
     if sandbox_ports:
@@ -49,6 +53,15 @@ def of_service(
         env["REPLYWIRE_EXTRA_PORTS"] = json.dumps(list(sandbox_ports))
         env["REPLYWIRE_CA_FILE"] = str(ca_file)
     return env
+
+
+def of_front_door(upstreams: Mapping[str, Sequence[str]], log_level: str) -> dict[str, str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("REPLYWIRE_")}
+    return env | {
+        "REPLYWIRE_UPSTREAMS": json.dumps(upstreams),
+        "REPLYWIRE_LOG_LEVEL": log_level,
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def of_operator(folder: Path) -> dict[str, str] | None:

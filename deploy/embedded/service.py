@@ -1,4 +1,5 @@
-"""One replica of one of the four services as a process: `python -m services.<name>`, ready when its /ready says so."""
+"""One replica of one of the four services as a process: `python -m services.<name>`, ready when its /ready says so; and
+the front door before them."""
 
 from __future__ import annotations
 
@@ -15,8 +16,14 @@ _STOP_LIMIT = 40.0
 _ASKING_LIMIT = 3.0
 
 
+FRONT_DOOR = "front_door"
+
+
 class Service:
     """`name` is the service's for the first replica, else with its number: `send`, `send-2`."""
+
+    _package = "services"
+    _asked = "/ready"
 
     def __init__(self, name: str, service: str, port: int, env: Mapping[str, str], log: Path) -> None:
         self.name = name
@@ -32,7 +39,7 @@ class Service:
 
     def _process(self) -> Process:
         env = {**self.env, "REPLYWIRE_HTTP_HOST": "127.0.0.1", "REPLYWIRE_HTTP_PORT": str(self.port)}
-        return Process(self.name, [sys.executable, "-m", f"services.{self.service}"], self._log, env=env)
+        return Process(self.name, [sys.executable, "-m", f"{self._package}.{self.service}"], self._log, env=env)
 
     def launch(self) -> None:
         """Start it without waiting; a changed `env` counts from here on."""
@@ -49,13 +56,13 @@ class Service:
 
         async def is_ready() -> bool:
             nonlocal answer
-            status, answer = await self.ask("/ready")
+            status, answer = await self.ask(self._asked)
             return status == 200
 
         try:
             await self.process.until(is_ready, timeout)
         except DidNotStart as error:
-            raise DidNotStart(f"{error}\nIts /ready said: {answer or 'nothing'}") from None
+            raise DidNotStart(f"{error}\nIts {self._asked} said: {answer or 'nothing'}") from None
 
     async def ask(self, path: str) -> tuple[int, str]:
         """GET, by hand because nothing here needs an HTTP client: status and body; (0, "") without an answer."""
@@ -74,3 +81,13 @@ class Service:
     async def stop(self) -> None:
         if self.process.running:
             await self.process.stop(grace=_STOP_LIMIT)
+
+
+class Door(Service):
+    """`python -m deploy.front_door`: live at once, for it waits for nobody."""
+
+    _package = "deploy"
+    _asked = "/live"
+
+    def __init__(self, port: int, env: Mapping[str, str], log: Path) -> None:
+        super().__init__(FRONT_DOOR, FRONT_DOOR, port, env, log)

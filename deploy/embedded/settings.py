@@ -10,7 +10,7 @@ from pathlib import Path
 SERVICES = ("auth", "reply_matching", "inbox_sync", "send")
 """In the order of starting and, backwards, of stopping: who asks stops before who answers."""
 
-_PORTS = {"auth": 8101, "send": 8102, "inbox_sync": 8103, "reply_matching": 8104}
+_PORTS = {"front_door": 8100, "auth": 8101, "send": 8102, "inbox_sync": 8103, "reply_matching": 8104}
 _PORTS |= {"nats": 4222, "mongod": 27117, "imap": 2993, "submission": 2587, "smtps": 2465}
 
 
@@ -22,6 +22,8 @@ class StackSettings:
     mongodb_url: str | None = field(default=None, repr=False)
     sandbox: bool = True
     sandbox_users: Mapping[str, str] | None = field(default=None, repr=False)
+    front_door: bool = True
+    """One address for all of HTTP; without it each service is reached at its own."""
     team: str | None = "demo"
     """The team that an API key is made for at the first start; None makes none."""
     ports: Mapping[str, int] = field(default_factory=lambda: _PORTS)

@@ -1,4 +1,5 @@
-"""The whole of Replywire on this machine: nats-server, mongod, sandbox mail and the four services, each a process."""
+"""The whole of Replywire on this machine: nats-server, mongod, sandbox mail, the four services and their
+front door, each a process."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from deploy.embedded.mongod import Mongod
 from deploy.embedded.nats_server import NatsServer
 from deploy.embedded.processes import Process
 from deploy.embedded.sandbox import SandboxMail
-from deploy.embedded.service import Service
+from deploy.embedded.service import FRONT_DOOR, Door, Service
 from deploy.embedded.settings import SERVICES, StackSettings
 from deploy.embedded.supervision import Part, Server, Supervision
 from services.runtime.permissions import PROVISION, render_users
@@ -54,6 +55,7 @@ class Stack:
     nats: Bus | None = None
     mongod: Database | None = None
     sandbox: SandboxMail | None = None
+    door: Door | None = None
 
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings
@@ -94,6 +96,11 @@ class Stack:
         return self.services[service].url
 
     @property
+    def api_url(self) -> str | None:
+        """The one address of all services, where there is a front door."""
+        return None if self.door is None else self.door.url
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         return tuple(self._supervision.parts.values())
 
@@ -128,7 +135,7 @@ class Stack:
         async with asyncio.TaskGroup() as starting:
             if self.sandbox is not None:
                 starting.create_task(self._up("sandbox_mail"))
-            for name in self.services:
+            for name in (*self.services, *([FRONT_DOOR] if self.door else ())):
                 starting.create_task(self._up(name))
             starting.create_task(self._lay_the_ground())
         write_private(self.folder / environment.RUNNING_FILE, self._whereabouts())
@@ -137,6 +144,7 @@ class Stack:
         return {
             "pid": os.getpid(),
             "team": self.settings.team,
+            "url": self.api_url,
             "urls": {service: self.url(service) for service in SERVICES},
             "nats_url": self.nats_url_for("product"),
             "mongodb_url": self.mongodb_url,
@@ -170,7 +178,9 @@ class Stack:
             for service in SERVICES
             for number in range(1, settings.replicas.get(service, 1) + 1)
         ]
-        names = ["nats", "mongod", *(name for _, name in replicas), *(_MAIL_PORTS if settings.sandbox else ())]
+        doors = [FRONT_DOOR] if settings.front_door else []
+        mail = _MAIL_PORTS if settings.sandbox else ()
+        names = ["nats", "mongod", *doors, *(name for _, name in replicas), *mail]
         file = self.folder / "ports.json"
         chosen = await ports.choose(names, ports.remembered(file), settings.ports)
         ports.remember(file, chosen)
@@ -184,6 +194,13 @@ class Stack:
             mail_ports = {name: chosen[name] for name in _MAIL_PORTS}
             self.sandbox = SandboxMail(self.folder / "sandbox", users=settings.sandbox_users, ports=mail_ports)
             self._supervision.add("sandbox_mail", self.sandbox)
+        if settings.front_door:
+            upstreams = {
+                service: [f"127.0.0.1:{chosen[n]}" for s, n in replicas if s == service] for service in SERVICES
+            }
+            env = {**environment.of_front_door(upstreams, settings.log_level), **settings.env.get(FRONT_DOOR, {})}
+            self.door = Door(chosen[FRONT_DOOR], env, self.folder / "logs" / f"{FRONT_DOOR}.log")
+            self._supervision.add(FRONT_DOOR, self.door)
         for service, name in replicas:
             env = {**self.env_of(service), **settings.env.get(service, {}), **settings.env.get(name, {})}
             self.services[name] = Service(name, service, chosen[name], env, self.folder / "logs" / f"{name}.log")
@@ -220,6 +237,7 @@ class Stack:
             log_level=self.settings.log_level,
             sandbox_ports=() if self.sandbox is None else self.sandbox.open_ports(),
             ca_file=None if self.sandbox is None else self.sandbox.ca_file,
+            public_url=self.api_url,
         )
 
     async def run_auth(self, *arguments: str) -> Sequence[str]:
@@ -235,6 +253,8 @@ class Stack:
         """Who asks before who answers, and the servers last, so that work in flight can be finished."""
         if self._lock is not None:
             (self.folder / environment.RUNNING_FILE).unlink(missing_ok=True)
+        if self.door is not None:
+            await self._supervision.stop(FRONT_DOOR)
         for service in reversed(SERVICES):
             names = [name for name, running in self.services.items() if running.service == service]
             await asyncio.gather(*(self._supervision.stop(name) for name in names))

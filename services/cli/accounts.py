@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from services.cli.api import Api
+from services.cli.api import Api, in_path
 from services.cli.commands import FOLDER, AsJson, Folder, Limit
 from services.cli.output import Output
 from services.cli.target import find
@@ -23,12 +23,12 @@ def accounts(
     out = Output(as_json)
     with Api(find(folder)) as api:
         if disconnect is not None:
-            api.delete("auth", f"/v1/accounts/{disconnect}")
+            api.delete(f"/v1/accounts/{in_path(disconnect)}")
             out.say(f"[green]✓[/green] {escape(disconnect)} is disconnected; its secret is destroyed")
             out.value({"account_id": disconnect, "state": "disconnected"})
             return
-        reading = {box["account_id"]: box for box in api.pages("inbox_sync", "/v1/mailboxes", limit)}
-        found = [joined(account, reading) for account in api.pages("auth", "/v1/accounts", limit)]
+        reading = {box["account_id"]: box for box in api.pages("/v1/mailboxes", limit)}
+        found = [joined(account, reading) for account in api.pages("/v1/accounts", limit)]
     out.table(
         found,
         ("account_id", "address", "client", "state", "mailbox.state", "mailbox.synced_to", "trouble"),

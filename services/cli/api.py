@@ -1,10 +1,11 @@
-"""The HTTP faces as the commands use them: JSON in and out, problems as errors with their remedy."""
+"""The API as the commands use it: JSON in and out, problems as errors with their remedy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -26,65 +27,79 @@ class Api:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._http.close()
 
-    def get(self, service: str, path: str, **query: Any) -> Any:
-        return self._ask("GET", service, path, params={name: value for name, value in query.items() if value})
+    def get(self, path: str, **query: Any) -> Any:
+        return self._ask("GET", path, params={name: value for name, value in query.items() if value})
 
-    def post(self, service: str, path: str, body: Any = None) -> Any:
-        return self._ask("POST", service, path, json=body)
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._ask("POST", path, json=body)
 
-    def delete(self, service: str, path: str) -> Any:
-        return self._ask("DELETE", service, path)
+    def delete(self, path: str) -> Any:
+        return self._ask("DELETE", path)
 
-    def pages(self, service: str, path: str, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
         """The first `limit` items of a list, however many pages they take."""
         cursor = None
         while limit > 0:
-            page = self.get(service, path, cursor=cursor, limit=min(limit, 200), **query)
+            page = self.get(path, cursor=cursor, limit=min(limit, 200), **query)
             yield from page["items"][:limit]
             limit -= len(page["items"])
             cursor = page.get("next")
             if cursor is None:
                 return
 
-    def health(self, service: str, path: str = "/ready") -> tuple[int, dict[str, Any]]:
-        """(0, {}) where it does not answer."""
+    def alive(self) -> bool:
+        """Whether the front door answers."""
         try:
-            answer = self._http.get(self._target.urls[service] + path, timeout=5)
-            return answer.status_code, answer.json()
+            return self._http.get(f"{self._target.url}/live", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+    def health(self, service: str) -> tuple[int, dict[str, Any]]:
+        """What one service says of itself. (0, {}) where it does not answer."""
+        try:
+            answer = self._http.get(f"{self._target.url}/health/{service}", timeout=5)
+            told = answer.json()
         except (httpx.HTTPError, ValueError):
             return 0, {}
+        away = told.get("code") in ("unavailable", "no_answer", "broken_off")  # the door's words, not the service's
+        return (0, {}) if away else (answer.status_code, told)
 
-    def _ask(self, method: str, service: str, path: str, **more: Any) -> Any:
-        url = self._target.urls[service]
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
+        url = self._target.url
         try:
             answer = self._http.request(method, url + path, **more)
         except httpx.HTTPError as error:
             raise CannotGoOn(
-                f"{service} does not answer at {url} ({type(error).__name__}).",
+                f"Replywire does not answer at {url} ({type(error).__name__}).",
                 remedy="See what is wrong with `replywire doctor`.",
                 status=AWAY,
             ) from None
         if answer.is_success:
             return answer.json() if answer.content else None
-        raise _problem(service, answer)
+        raise _problem(answer)
 
 
-def _problem(service: str, answer: httpx.Response) -> CannotGoOn:
+def in_path(text: str) -> str:
+    """Ids are whatever their maker chose."""
+    return quote(text, safe="")
+
+
+def _problem(answer: httpx.Response) -> CannotGoOn:
     try:
         told = answer.json()
     except ValueError:
         told = {}
-    text = told.get("detail") or told.get("title") or f"{service} answered {answer.status_code}."
-    if told.get("field"):
+    text = told.get("detail") or told.get("title") or f"It answered {answer.status_code}."
+    if told.get("field") and not text.startswith(told["field"]):
         text = f"{told['field']}: {text}"
-    words = told.get("words")
+    words = told.get("server_words")
     if words:
         text = f"{text} The server said: {words}"
     if answer.status_code >= 500 and told.get("request_id"):
-        text = f"{text} (request {told['request_id']} in the log of {service})"
+        text = f"{text} (request {told['request_id']} in the log)"
     return CannotGoOn(
         text,
         remedy=told.get("remedy", ""),
         code=told.get("code", ""),
-        status=AWAY if answer.status_code == 503 else REFUSED,
+        status=AWAY if answer.status_code in (502, 503, 504) else REFUSED,
     )

@@ -49,7 +49,7 @@ def smtp_imap(
     }
     with Api(find(folder)) as api:
         with out.people.status("Logging in at both servers …"):
-            account = api.post("auth", "/v1/accounts", body)
+            account = api.post("/v1/accounts", body)
         out.say(f"[green]✓[/green] {escape(account['address'])} is connected as [bold]{account['account_id']}[/bold]")
         if wait:
             done = follow(api, account["account_id"], out)["progress"]["done"]

@@ -123,7 +123,7 @@ class _Story:
             "secret": {"password": self._sandbox.users[_USER]},
         }
         with Api(self._target) as api:
-            account = api.post("auth", "/v1/accounts", body)
+            account = api.post("/v1/accounts", body)
         self._out.say(f"[green]✓[/green] connected {_USER}: both logins were proved over TLS")
         account_id: str = account["account_id"]
         return account_id

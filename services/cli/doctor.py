@@ -62,6 +62,10 @@ def _look(account_id: str | None, folder: Path) -> Iterator[Finding]:
         yield from _parts_of_a_stack(folder)
         return
     with Api(target, seconds=10) as api:
+        door = _door(api, target)
+        yield door
+        if not door.well:
+            return
         services = {service: _service(api, service, folder) for service in _SERVICES}
         yield from services.values()
         yield asyncio.run(_bus(target))
@@ -89,6 +93,13 @@ def _parts_of_a_stack(folder: Path) -> Iterator[Finding]:
         yield Finding(f"{writable} can be written", True)
         return
     yield Finding(f"{writable} can be written", False, "it cannot", "Choose another --folder.")
+
+
+def _door(api: Api, target: Target) -> Finding:
+    what = f"the front door at {target.url} answers"
+    if api.alive():
+        return Finding(what, True)
+    return Finding(what, False, "it does not", "`replywire up` starts it again; elsewhere, start what listens there.")
 
 
 def _service(api: Api, service: str, folder: Path) -> Finding:
@@ -124,11 +135,11 @@ async def _bus(target: Target) -> Finding:
 
 def _accounts(api: Api, account_id: str | None) -> Iterator[Finding]:
     try:
-        reading = {box["account_id"]: box for box in api.pages("inbox_sync", "/v1/mailboxes", 1000)}
+        reading = {box["account_id"]: box for box in api.pages("/v1/mailboxes", 1000)}
         if account_id is not None:
-            accounts = [api.get("auth", f"/v1/accounts/{account_id}")]
+            accounts = [api.get(f"/v1/accounts/{account_id}")]
         else:
-            accounts = list(api.pages("auth", "/v1/accounts", 1000))
+            accounts = list(api.pages("/v1/accounts", 1000))
     except CannotGoOn as error:
         yield Finding("the mailboxes", False, str(error), error.remedy)
         return
@@ -141,13 +152,13 @@ def _accounts(api: Api, account_id: str | None) -> Iterator[Finding]:
 def _sending(api: Api, account_id: str | None) -> Iterator[Finding]:
     """What waits, and what only a person can decide."""
     try:
-        for box in api.pages("send", "/v1/sending/mailboxes", 1000):
+        for box in api.pages("/v1/sending/mailboxes", 1000):
             waits = box.get("waits_for")
             if waits and account_id in (None, box["account_id"]):
                 words = " ".join(waits.get(name) or "" for name in ("reason", "code", "words")).strip()
                 what = f"sending from {box['address']}"
                 yield Finding(what, False, f"waits until {box['waits_until']}: {words}", waits.get("remedy") or "")
-        open_questions = list(api.pages("send", "/v1/messages", 200, state="unconfirmed", account_id=account_id))
+        open_questions = list(api.pages("/v1/messages", 200, state="unconfirmed", account_id=account_id))
     except CannotGoOn as error:
         yield Finding("sending", False, str(error), error.remedy)
         return

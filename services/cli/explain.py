@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from services.cli.api import Api
+from services.cli.api import Api, in_path
 from services.cli.commands import FOLDER, AsJson, Folder
 from services.cli.errors import UNUSABLE, CannotGoOn
 from services.cli.output import Output, cell
@@ -42,14 +42,14 @@ def explain(
         return
     with Api(find(folder)) as api:
         try:
-            reply = api.get("reply_matching", f"/v1/replies/{what}")
+            reply = api.get(f"/v1/replies/{in_path(what)}")
         except CannotGoOn as error:
             if error.code != "not_found":
                 raise
         else:
             _explain_reply(reply, out)
             return
-        message = api.get("send", f"/v1/messages/{what}")
+        message = api.get(f"/v1/messages/{in_path(what)}")
     _explain_message(message, out)
 
 

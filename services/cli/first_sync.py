@@ -37,7 +37,7 @@ def follow(api: Api, account_id: str, out: Output) -> dict[str, Any]:
 def _mailbox(api: Api, account_id: str) -> dict[str, Any]:
     """Empty while inbox_sync has not heard of the account yet: the event is on its way."""
     try:
-        found: dict[str, Any] = api.get("inbox_sync", f"/v1/mailboxes/{account_id}")
+        found: dict[str, Any] = api.get(f"/v1/mailboxes/{account_id}")
     except CannotGoOn as refused:
         if refused.code != "not_found":
             raise

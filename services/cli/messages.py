@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from services.cli.api import Api
+from services.cli.api import Api, in_path
 from services.cli.commands import FOLDER, AsJson, Folder, Limit
 from services.cli.output import Output, cell
 from services.cli.target import find
@@ -28,16 +28,17 @@ def messages(
     """List messages, newest first; cancel one that has not left, or decide about one that nobody can confirm."""
     out = Output(as_json)
     with Api(find(folder)) as api:
-        if cancel is not None or resolve is not None:
-            if resolve is not None:
-                request_id, decision = resolve
-                message = api.post("send", f"/v1/messages/{request_id}/resolve", {"decision": decision})
-            else:
-                message = api.post("send", f"/v1/messages/{cancel}/cancel")
-            out.say(f"{escape(message['request_id'])} is {cell(message['state'])}")
-            out.value(message)
+        decided = None
+        if resolve is not None:
+            request_id, decision = resolve
+            decided = api.post(f"/v1/messages/{in_path(request_id)}/resolve", {"decision": decision})
+        elif cancel is not None:
+            decided = api.post(f"/v1/messages/{in_path(cancel)}/cancel")
+        if decided is not None:
+            out.say(f"{escape(decided['request_id'])} is {cell(decided['state'])}")
+            out.value(decided)
             return
-        found = list(api.pages("send", "/v1/messages", limit, state=state, account_id=account_id))
+        found = list(api.pages("/v1/messages", limit, state=state, account_id=account_id))
     out.table(
         found,
         ("request_id", "state", "account_id", "subject", "created_at", "failure.words", "failure.remedy"),

@@ -25,7 +25,7 @@ def replies(
     """List detected replies, automatic answers, bounces and complaints."""
     query = {"request_id": request_id, "account_id": account_id, "class": message_class}
     with Api(find(folder)) as api:
-        found = list(api.pages("reply_matching", "/v1/replies", limit, **query))
+        found = list(api.pages("/v1/replies", limit, **query))
     Output(as_json).table(
         found,
         ("received_at", "class", "request_id", "event.sender.email", "event.matched_by", "new_text", "reply_id"),

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from services.cli.errors import UNUSABLE, CannotGoOn
 
-_SERVICES = ("auth", "send", "inbox_sync", "reply_matching")
 DEFAULT_FOLDER = Path(".replywire")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    urls: Mapping[str, str]
-    """Base URL of each service's HTTP face; all the same where one gateway joins them."""
+    url: str
+    """The installation's one base address, in front of all services."""
     api_key: str = field(repr=False)
     nats_url: str = field(repr=False)
     nats_user: str | None = None
@@ -28,8 +26,8 @@ class Target:
 
 
 def find(folder: Path) -> Target:
-    """`REPLYWIRE_API_KEY` with `REPLYWIRE_API_URL` (or `REPLYWIRE_SEND_URL`, … for each service) and
-    `REPLYWIRE_NATS_URL`; without a key, the stack that runs in `folder`. Raises `CannotGoOn`."""
+    """`REPLYWIRE_API_KEY` with `REPLYWIRE_API_URL` and `REPLYWIRE_NATS_URL`; without a key, the stack that runs in
+    `folder`. Raises `CannotGoOn`."""
     key = os.environ.get("REPLYWIRE_API_KEY")
     if key:
         return _from_environment(key)
@@ -43,21 +41,21 @@ def find(folder: Path) -> Target:
     key = secrets["api_keys"].get(running["team"])
     if key is None:
         raise CannotGoOn(f"The stack in {folder} keeps no API key for this machine.", status=UNUSABLE)
-    return Target(running["urls"], key, running["nats_url"], team=running["team"])
+    if not running.get("url"):
+        raise CannotGoOn(f"The stack in {folder} runs without a front door.", status=UNUSABLE)
+    return Target(running["url"], key, running["nats_url"], team=running["team"])
 
 
 def _from_environment(key: str) -> Target:
-    gateway = os.environ.get("REPLYWIRE_API_URL", "")
-    urls = {service: os.environ.get(f"REPLYWIRE_{service.upper()}_URL", gateway) for service in _SERVICES}
-    missing = [service for service, url in urls.items() if not url]
-    if missing:
+    url = os.environ.get("REPLYWIRE_API_URL", "").rstrip("/")
+    if not url:
         raise CannotGoOn(
-            f"REPLYWIRE_API_KEY is set, but not where {missing[0]} is.",
-            remedy=f"Set REPLYWIRE_API_URL, or REPLYWIRE_{missing[0].upper()}_URL.",
+            "REPLYWIRE_API_KEY is set, but not where the installation is.",
+            remedy="Set REPLYWIRE_API_URL.",
             status=UNUSABLE,
         )
     return Target(
-        urls,
+        url,
         key,
         os.environ.get("REPLYWIRE_NATS_URL", "nats://127.0.0.1:4222"),
         os.environ.get("REPLYWIRE_NATS_USER") or None,

@@ -86,12 +86,9 @@ def _table(parts: Sequence[Part]) -> Table:
 
 
 def _tell_where(stack: Stack, out: Output) -> None:
-    from deploy.embedded.settings import SERVICES
-
-    urls = {service: stack.url(service) for service in SERVICES}
-    out.value({"up": True, "folder": str(stack.folder), "urls": urls, "nats_url": stack.nats_url})
+    out.value({"up": True, "folder": str(stack.folder), "url": stack.api_url, "nats_url": stack.nats_url})
     out.say("\n[green]✓[/green] Replywire is up. Ctrl-C stops it; the data stays in " + escape(str(stack.folder)))
-    out.say("  " + "  ".join(f"{service} {url}" for service, url in urls.items()))
+    out.say(f"  API {stack.api_url}   its reference {stack.api_url}/v1/reference")
     out.say(f"  bus {stack.nats_url} (user product)   logs {escape(str(stack.folder / 'logs'))}")
     if stack.sandbox is not None:
         users = ", ".join(stack.sandbox.users)

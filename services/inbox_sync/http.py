@@ -42,7 +42,7 @@ class MailboxView(BaseModel):
     account_id: str
     client: str
     address: str
-    state: State
+    state: str = Field(examples=["watching"], description=f"{', '.join(State)}; more may come")
     explanation: str = Field(examples=["Everything is read as it comes."], description="The state in plain words")
     synced_to: datetime | None = Field(description="Everything that had arrived by then is judged")
     trouble: TroubleView | None = Field(examples=[None])

@@ -7,6 +7,7 @@ Problems instead of FastAPI's own errors, the statuses that key, rate, body and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -97,6 +98,7 @@ def styled(document: dict[str, Any]) -> dict[str, Any]:
         schemas[model.__name__] = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
         schemas[model.__name__].pop("$defs", None)
     components["headers"] = HEADERS
+    components["responses"] = {_name(status): _shared(status) for status in ERRORS}
     for path, method, operation in described(document):
         _hoist(operation.get("requestBody", {}), schemas)
         _describe(path, method, operation, schemas)
@@ -108,18 +110,20 @@ def _describe(path: str, method: str, operation: dict[str, Any], schemas: dict[s
     if method == "post" and scopes_of(operation) is not None and _CREATES & responses.keys():
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         responses.setdefault("409", {"description": ERRORS[409][0]})
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]  # FastAPI's own shape
     own = {status for status in responses if int(status) >= 400}
-    responses.pop("422", None) if "HTTPValidationError" in str(responses.get("422")) else None
-    for status in sorted({*own, *map(str, _brought(path, operation))}):
-        responses[status] = _problem(int(status), responses.get(status, {}))
     keyed = scopes_of(operation) is not None
+    for status in sorted({*own, *map(str, _brought(path, operation))}):
+        responses[status] = _problem(int(status), responses.get(status, {}), keyed)
     for status, response in responses.items():
-        _head(response, int(status), keyed)
+        if "$ref" not in response:
+            _head(response, int(status), keyed)
     for parameter in operation.get("parameters", ()):
         if "example" not in parameter:
             parameter["example"] = example_of(parameter["schema"], schemas, whole=True, name=parameter["name"])
     _exemplify(operation.get("requestBody", {}), schemas, whole=False)
-    for response in responses.values():
+    for response in responses.values():  # a reference has its example where it leads
         _exemplify(response, schemas, whole=True)
     operation["responses"] = dict(sorted(responses.items()))
 
@@ -140,15 +144,31 @@ def _brought(path: str, operation: dict[str, Any]) -> Iterator[int]:
         yield 422
 
 
-def _problem(status: int, declared: dict[str, Any]) -> dict[str, Any]:
+def _problem(status: int, declared: dict[str, Any], keyed: bool) -> dict[str, Any]:
+    """What a route says of its own error stands with it; what is the same everywhere stands once."""
     meant, example = ERRORS.get(status, ("It cannot be done.", HttpProblem(status, "refused")))
-    said = declared.get("description")
+    said = declared.get("description", meant)
+    if said == meant and keyed and status in ERRORS:
+        return {"$ref": f"#/components/responses/{_name(status)}"}
+    return _described(said, example)
+
+
+def _shared(status: int) -> dict[str, Any]:
+    response = _described(*ERRORS[status])
+    _head(response, status, True)
+    return response
+
+
+def _described(said: str, example: HttpProblem) -> dict[str, Any]:
+    schema = {"$ref": _SCHEMAS + Problem.__name__}
     return {
-        "description": said if said and said != "Validation Error" else meant,
-        "content": {
-            MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS + Problem.__name__}, "example": example.content(_REQUEST)}
-        },
+        "description": said,
+        "content": {MEDIA_TYPE: {"schema": schema, "example": example.content(_REQUEST)}},
     }
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
 
 
 def _head(response: dict[str, Any], status: int, keyed: bool) -> None:

@@ -23,8 +23,8 @@ from tests.servers.mongod import ContainerMongo
 from tests.servers.nats_server import ContainerNats
 
 TEAM = "acme"
-_DEBUGGABLE = StackSettings(team=TEAM, ports={}, watch=False, log_level="DEBUG")
-"""Any free ports; what is killed stays dead until the test starts it again."""
+_DEBUGGABLE = StackSettings(team=TEAM, ports={}, watch=False, front_door=False, log_level="DEBUG")
+"""Any free ports; what is killed stays dead until the test starts it again. `front_door=True` adds the one address."""
 
 
 class RunningStack:

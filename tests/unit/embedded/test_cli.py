@@ -74,7 +74,7 @@ def test_no_installation_is_said_with_what_to_do(tmp_path: Path) -> None:
 def test_a_file_left_by_a_killed_launcher_is_no_running_stack(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    running = {"pid": ended.pid, "team": "demo", "urls": {}, "nats_url": "nats://127.0.0.1:1"}
+    running = {"pid": ended.pid, "team": "demo", "url": "http://127.0.0.1:1", "nats_url": "nats://127.0.0.1:1"}
     (tmp_path / "running.json").write_text(json.dumps(running))
     (tmp_path / "secrets.json").write_text(json.dumps({"api_keys": {"demo": "rw_a_b"}}))
     with pytest.raises(CannotGoOn, match="No stack runs"):
@@ -85,13 +85,12 @@ def test_a_file_left_by_a_killed_launcher_is_no_running_stack(tmp_path: Path) ->
 
 def test_the_environment_names_another_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLYWIRE_API_KEY", "rw_a_b")
-    with pytest.raises(CannotGoOn, match="auth"):
+    with pytest.raises(CannotGoOn, match="where the installation is") as refused:
         find(tmp_path)
-    monkeypatch.setenv("REPLYWIRE_API_URL", "https://mail.example.com")
-    monkeypatch.setenv("REPLYWIRE_SEND_URL", "https://send.example.com")
+    assert "REPLYWIRE_API_URL" in refused.value.remedy
+    monkeypatch.setenv("REPLYWIRE_API_URL", "https://mail.example.com/")
     found = find(tmp_path)
-    assert found.urls["auth"] == "https://mail.example.com"
-    assert found.urls["send"] == "https://send.example.com"
+    assert found.url == "https://mail.example.com"
     assert "rw_a_b" not in repr(found)
 
 

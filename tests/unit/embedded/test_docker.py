@@ -22,6 +22,7 @@ from deploy.docker import render_nats, run, subset
 from deploy.embedded import binaries
 from deploy.embedded.processes import Process, free_port, listens
 from deploy.embedded.sandbox_mail.settings import SandboxSettings
+from deploy.front_door import nginx, table
 from services.runtime.permissions import USERS
 from services.runtime.settings import RuntimeSettings
 
@@ -144,6 +145,17 @@ def test_the_health_check_of_mongo_makes_the_replica_set_that_the_services_name(
     assert "snappy,zstd" in mongo["command"]
     assert "replicaSet=rs0" in compose["services"]["auth"]["environment"]["REPLYWIRE_MONGODB_URL"]
     assert 'rs.initiate({_id: "rs0"' in mongo["healthcheck"]["test"][-1]
+
+
+def test_one_address_leads_to_all_services(compose: dict[str, Any]) -> None:
+    faces = {name for name, service in compose["services"].items() if "8080" in str(service.get("ports", ""))}
+    assert not faces, "a service is reached past the front door"
+    door = compose["services"]["front_door"]
+    assert door["ports"] == [f"127.0.0.1:{nginx.PORT}:{nginx.PORT}"]
+    assert compose["services"]["auth"]["environment"]["REPLYWIRE_PUBLIC_URL"] == f"http://127.0.0.1:{nginx.PORT}"
+    for service in table.SERVICES:
+        assert set(door["networks"]) & set(compose["services"][service]["networks"])
+        assert f"http://{service}:8080" in nginx.render()
 
 
 def test_nats_conf_is_fresh() -> None:

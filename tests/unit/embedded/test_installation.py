@@ -157,7 +157,7 @@ async def test_servers_that_run_already_are_used_instead_of_own_ones(
     stack = Stack(from_environment(tmp_path))
     stack._prepare()
     await stack._add_parts()
-    assert {part.name for part in stack.parts} == {"sandbox_mail", *SERVICES}
+    assert {part.name for part in stack.parts} == {"sandbox_mail", "front_door", *SERVICES}
     env = stack.services["send"].env
     assert env["REPLYWIRE_NATS_URL"] == "nats://bus.example.com"
     assert env["REPLYWIRE_MONGODB_URL"] == "mongodb://db.example.com"

@@ -1,0 +1,178 @@
+"""Passes requests on to the service they belong to, as they come and as they are answered: nothing is gathered up, so
+long polls and event streams work, and a client that leaves ends its request in the service too.
+
+For one machine. It knows no TLS and caches nothing; where there is more than one machine, nginx has this place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+
+from deploy.front_door import headers as hygiene
+from deploy.front_door import table
+from deploy.front_door.requests import Gone, Incoming, TooLarge
+from deploy.front_door.settings import FrontDoorSettings
+from services.runtime.logging import get_logger
+from services.runtime.problem_shape import MEDIA_TYPE, HttpProblem, not_found
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+_log = get_logger(__name__)
+_IDLE_SECONDS = 2.0
+"""Shorter than the 5 s after which services close a connection nobody uses: else some request meets it closing."""
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_AWAY = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
+_BROKEN = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError, httpcore.LocalProtocolError)
+
+
+class FrontDoor:
+    """An ASGI application. `documents`: what it serves itself, by path: media type and content."""
+
+    def __init__(self, settings: FrontDoorSettings, documents: Mapping[str, tuple[str, bytes]]) -> None:
+        self._settings = settings
+        self._documents = documents
+        self._turns: dict[str, Iterator[int]] = {service: itertools.count() for service in settings.upstreams}
+        self._pool = httpcore.AsyncConnectionPool(
+            max_connections=settings.connections,
+            max_keepalive_connections=settings.connections,
+            keepalive_expiry=_IDLE_SECONDS,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Incoming(scope, receive, self._settings.http_max_body)
+        answer = _Answer(send, request.id)
+        try:
+            await self._answer(request, answer)
+        except Gone:
+            return
+        except HttpProblem as problem:
+            await answer.problem(problem)
+        except TooLarge:
+            said = f"A request has at most {self._settings.http_max_body} octets."
+            await answer.problem(HttpProblem(413, "too_large", said))
+
+    async def _answer(self, request: Incoming, answer: _Answer) -> None:
+        request.judge_length()
+        path = request.path
+        if path in self._documents:
+            if request.method not in ("GET", "HEAD"):
+                raise HttpProblem(405, "method_not_allowed", headers={"Allow": "GET, HEAD"})
+            media_type, content = self._documents[path]
+            await answer.whole(200, media_type, content)
+        elif path == "/live":
+            await answer.whole(200, "application/json", {"status": "live"})
+        elif path.startswith(table.HEALTH):
+            await self._pass_on(request, answer, path.removeprefix(table.HEALTH), b"/ready")
+        else:
+            await self._pass_on(request, answer, table.service_of(path), request.target)
+
+    async def _pass_on(self, request: Incoming, answer: _Answer, service: str | None, target: bytes) -> None:
+        """Raises `HttpProblem`, or `Gone` where the client has left."""
+        if service not in self._settings.upstreams:
+            raise not_found("There is nothing at this path.")
+        exchange = asyncio.create_task(self._exchange(request, answer, service, target))
+        leaving = asyncio.create_task(request.until_client_leaves())
+        try:
+            await asyncio.wait({exchange, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not exchange.done():
+                exchange.cancel()
+                await asyncio.gather(exchange, return_exceptions=True)
+                raise Gone
+            await exchange
+        finally:
+            leaving.cancel()
+            exchange.cancel()
+
+    async def _exchange(self, request: Incoming, answer: _Answer, service: str, target: bytes) -> None:
+        replicas = self._settings.upstreams[service]
+        first = next(self._turns[service])
+        tries = [replicas[(first + number) % len(replicas)] for number in range(len(replicas))]
+        if request.method in _SAFE:
+            tries = [*tries, *tries]  # a connection that was kept may have been closed this moment
+        broken: Exception | None = None
+        for replica in tries:
+            try:
+                await self._ask(request, answer, replica, target)
+                return
+            except _AWAY:
+                continue
+            except httpcore.TimeoutException as silent:
+                answer.must_not_have_begun(silent)
+                raise HttpProblem(504, "no_answer", f"{service} did not answer in time.", remedy=_UNKNOWN) from silent
+            except _BROKEN as error:
+                answer.must_not_have_begun(error)
+                broken = error
+                if request.method not in _SAFE:
+                    break
+        if broken is not None:
+            _log.warning("a service broke off", upstream=service, error=broken)
+            raise HttpProblem(502, "broken_off", f"{service} broke off before it answered.", remedy=_UNKNOWN)
+        raise HttpProblem(503, "unavailable", f"{service} is away.", headers={"Retry-After": "2"})
+
+    async def _ask(self, request: Incoming, answer: _Answer, replica: str, target: bytes) -> None:
+        host, _, port = replica.rpartition(":")
+        url = httpcore.URL(scheme=b"http", host=host.strip("[]").encode(), port=int(port), target=target)
+        timeout = {
+            "connect": self._settings.connect_seconds,
+            "pool": self._settings.connect_seconds,
+            "read": self._settings.silence_seconds,
+            "write": self._settings.silence_seconds,
+        }
+        async with self._pool.stream(
+            request.method,
+            url,
+            headers=request.inward_headers(),
+            content=request.body() if request.has_body else None,
+            extensions={"timeout": timeout},
+        ) as response:
+            await answer.begin(response.status, hygiene.outward(response.headers, request.id))
+            async for chunk in response.aiter_stream():
+                await answer.more(chunk)
+            await answer.end()
+
+    async def close(self) -> None:
+        await self._pool.aclose()
+
+
+_UNKNOWN = "Whether it was carried out is unknown: send it again, with the same `Idempotency-Key` where it creates."
+
+
+class _Answer:
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._id = request_id
+        self._begun = False
+
+    def must_not_have_begun(self, error: Exception) -> None:
+        """Half an answer cannot be taken back: the connection is cut, so that the client sees it is half."""
+        if self._begun:
+            raise error
+
+    async def begin(self, status: int, headers: hygiene.Headers) -> None:
+        self._begun = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def more(self, chunk: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def problem(self, problem: HttpProblem) -> None:
+        await self.whole(problem.status, MEDIA_TYPE, problem.content(self._id), problem.headers)
+
+    async def whole(self, status: int, media_type: str, content: Any, more: Mapping[str, str] | None = None) -> None:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        own = {"content-type": media_type, "content-length": str(len(body)), "x-request-id": self._id, **(more or {})}
+        await self.begin(status, [(name.lower().encode(), value.encode()) for name, value in own.items()])
+        await self.more(body)
+        await self.end()
