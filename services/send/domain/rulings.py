@@ -93,8 +93,11 @@ def ruling(message: Message, report: Report, now: datetime, patience: timedelta)
     unheard = [other for other in offer.given if other is not given and other.report is None]
     if message.state is State.FAILED:
         return Ruling(Heard.KNOWN, stays(message, values, _about(given, report.why.words), now))
-    if offer.lease != report.lease and message.state is not State.UNCONFIRMED:
-        return Ruling(Heard.PASSED_ON, _passed_on(message, given, report, values, bool(unheard), now))
+    if offer.lease not in (None, report.lease) and message.state is not State.UNCONFIRMED:
+        note = _about(given, report.why.words) | {"late": True}
+        return Ruling(Heard.PASSED_ON, stays(message, values, note, now))  # whoever has it now decides
+    if isinstance(report, Release) and offer.lease is None and offer.at is not None:
+        report = replace(report, again_at=offer.at)  # it is offered again already
     move = (
         _in_doubt(message, given, report, values, now, patience)
         if unheard
@@ -132,14 +135,6 @@ def _more(offer: Offer, names: Identities, now: datetime) -> dict[str, Any]:
 
 
 # -- it did not ------------------------------------------------------------------------------------------------------
-
-
-def _passed_on(
-    message: Message, given: Given, report: FailedReport | Release, values: dict[str, Any], unheard: bool, now: datetime
-) -> Move:
-    """Whoever has it now decides. Where nobody has and all were heard, it is as good as never taken."""
-    move = stays(message, values, _about(given, report.why.words) | {"late": True}, now)
-    return move if unheard or message.state is not State.HANDED_OUT else replace(move, to=State.QUEUED)
 
 
 def _in_doubt(
