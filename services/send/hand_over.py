@@ -1,9 +1,8 @@
-"""One attempt: the intent is durable before anything leaves, the point of no return is durable before it is passed,
-and what the provider answered is one write."""
+"""One attempt, whose intent is durable already: the point of no return is durable before it is passed, and what the
+provider answered is one write."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from replywire_contracts.v1.values import Failure
@@ -18,7 +17,6 @@ from services.send.domain import moves
 from services.send.domain.backoff import Backoff
 from services.send.domain.message import Message
 from services.send.domain.outcome import Verdict, verdict
-from services.send.domain.state import State
 from services.send.ports import Messages
 from services.send.routes import Route, Routes
 
@@ -41,19 +39,6 @@ class HandOver:
         self._messages = messages
         self._routes = routes
         self._backoff = backoff
-
-    async def begin(self, message: Message) -> Message | None:
-        """The intent is durable: from here on it may leave. None where the message is not ours any more."""
-        begun = moves.begin(message, message.fence, _now())
-        if not await self._messages.apply(begun):
-            return None
-        hit("send.after_intent")
-        return replace(
-            message,
-            state=State.SUBMITTING,
-            attempts=begun.values["attempts"],
-            trying_since=begun.values["trying_since"],
-        )
 
     async def submit(self, message: Message, outgoing: Outgoing, route: Route) -> Submitted | Verdict | None:
         """Hand it over, once. None where another dispatcher took it over, or fresh credentials wait to be tried."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from replywire_contracts.v1.values import Failure
@@ -156,7 +155,7 @@ class MailboxWorker:
     # -- what was found ----------------------------------------------------------------------------------------------
 
     async def _take(self, due: list[Message]) -> None:
-        """Most of it is claimed in one write and handed over; some ends here, and of some it must be learnt whether
+        """Most of it is begun in one write and handed over; some ends here, and of some it must be learnt whether
         it was sent."""
         settle = self._tools.routes.settle(self._capabilities)
         fresh: list[Message] = []
@@ -181,15 +180,18 @@ class MailboxWorker:
             self._start(message, self._resolve(message, route))
         allowed, self._out_of_rate = await self._pace.allow(len(fresh))
         if allowed:
-            await self._claim(fresh[:allowed], route)
+            await self._begin(fresh[:allowed], route)
 
-    async def _claim(self, fresh: list[Message], route: Route) -> None:
-        token = self._lease.token
-        claimed = await self._tools.messages.claim([message.id for message in fresh], token, _now())
-        hit("send.after_claim")
-        for message in fresh:
-            if message.id in claimed:
-                self._start(message, self._carry(replace(message, state=State.CLAIMED, fence=token), route))
+    async def _begin(self, fresh: list[Message], route: Route) -> None:
+        """The claim and the intent are one write. An answer may come the second after: a message's names are known
+        before it leaves, or it does not leave."""
+        named = await asyncio.gather(*map(self._registered, fresh))
+        hit("send.after_registering")
+        known = [message for message, is_known in zip(fresh, named, strict=True) if is_known]
+        begun = [] if self._holds_back() else await self._tools.messages.begin(known, self._lease.token, _now())
+        hit("send.after_intent")
+        for message in begun:
+            self._start(message, self._carry(message, route))
 
     async def _cannot_send(self, fresh: list[Message], words: str) -> None:
         why = failure("client_cannot_send", words, "Connect the mailbox by another e-mail client.")
@@ -214,27 +216,21 @@ class MailboxWorker:
         try:
             outgoing = await outgoing_of(message, self._tools.messages)
         except LookupError as missing:
-            await self._tools.messages.apply(moves.dropped(message, failure("content_lost", str(missing)), _now()))
-            return
-        if not await self._registered(message):
-            return
-        # The writes before and after are not made while a connection is held: it has others to serve.
-        begun = None if self._holds_back() else await self._tools.hand_over.begin(message)
-        if begun is None:
-            await self._give_back(message)
+            await self._tools.messages.apply(moves.failed(message, failure("content_lost", str(missing)), _now()))
             return
         async with self._slots, self._tools.submissions:
-            answer = None if self._holds_back() else await self._tools.hand_over.submit(begun, outgoing, route)
+            answer = None if self._holds_back() else await self._tools.hand_over.submit(message, outgoing, route)
+        # The writes before and after are not made while a connection is held: it has others to serve.
         if answer is None:
-            await self._give_back(begun)
+            await self._give_back(message)
             return
         if isinstance(answer, Verdict):
             self._pause = await self._tools.routes.after(route, answer) or self._pause
         else:
             self._tools.routes.worked(route)
-        sent = await self._tools.hand_over.settle(begun, answer, route)
+        sent = await self._tools.hand_over.settle(message, answer, route)
         if sent is not None:
-            self._tools.on_sent(begun, sent)
+            self._tools.on_sent(message, sent)
 
     def _holds_back(self) -> bool:
         return self._pause is not None or self._stopping
@@ -244,13 +240,11 @@ class MailboxWorker:
         await self._tools.messages.apply(moves.released(message, message.due or _now(), _now()))
 
     async def _registered(self, message: Message) -> bool:
-        """An answer may come the second after: its names are known before it leaves, or it does not leave."""
         try:
             await self._tools.tracking.register(message)
         except (Outage, RpcRefused) as error:
             _log.warning("not registered, so not handed over", request_id=message.request_id, error=str(error))
             self._rest_for_us(failure("waiting_for_reply_matching", remedy=_BY_ITSELF))
-            await self._give_back(message)
             return False
         return True
 

@@ -13,7 +13,7 @@ from services.send.domain.message import Message, document_id
 from services.send.domain.moves import Move
 from services.send.domain.offer_moves import Terms
 from services.send.domain.rulings import Heard, Report, Ruling, ruling
-from services.send.domain.state import WAITING, State
+from services.send.domain.state import NOTHING_LEFT, State
 from services.send.ports import Messages, Offers
 
 _TRIES = 20
@@ -82,6 +82,6 @@ class Reporting:
     def _done(self, message: Message, ruled: Ruling, move: Move) -> Answer:
         if move.to is State.SENT:
             self._on_sent(message, move)
-        elif move.to in WAITING:
+        elif move.to in NOTHING_LEFT:
             self._bells.ring(message.team)
         return Answer(message.request_id, ruled.heard, move.to)

@@ -139,7 +139,7 @@ class _ContainerStack(Stack):
 
 def make(folder: Path, settings: StackSettings = _DEBUGGABLE, **changes: Any) -> RunningStack:
     """One that is not started yet. `changes` are fields of `StackSettings`: `replicas={"send": 2}`,
-    `env={"send": {"REPLYWIRE_FAILPOINTS": "send.after_claim=kill"}}`, `searchable_files=True`, `sandbox_users={}`."""
+    `env={"send": {"REPLYWIRE_FAILPOINTS": "send.after_intent=kill"}}`, `searchable_files=True`, `sandbox_users={}`."""
     kind = _ContainerStack if chosen() == CONTAINERS else Stack
     return RunningStack(kind(replace(settings, folder=folder, **changes)))
 

@@ -108,6 +108,14 @@ def filter_of(move: Move) -> Document:
     return {**guard, **move.also}
 
 
+def together(moves: Sequence[Move], fence: int, step: str) -> tuple[Document, Document]:
+    """One guard and one update for moves that differ in their message and its time alone; of older leases' messages."""
+    guard = {**filter_of(moves[0]), "_id": {"$in": [move.message for move in moves]}, "fence": {"$lt": fence}}
+    update, _ = update_of(moves[0], step)
+    del update["$set"]["due"]
+    return guard, update
+
+
 def update_of(move: Move, step: str) -> tuple[Document, Document | None]:
     """The write and the owed element in it. `step` names this very write, so that it can be found again."""
     values: Document = {**move.values, "state": move.to.value, "updated_at": move.at, "step": step}

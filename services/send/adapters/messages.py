@@ -16,15 +16,22 @@ from services.runtime.group_commit import GroupCommit, WriteUnknown
 from services.runtime.logging import get_logger
 from services.runtime.mongo import OUTAGES, Collection, Document, find_latest
 from services.runtime.owed import OwedEvents
-from services.send.adapters.documents import WORK, document_of, filter_of, identities_of, message_of, update_of
+from services.send.adapters.documents import (
+    WORK,
+    document_of,
+    filter_of,
+    identities_of,
+    message_of,
+    together,
+    update_of,
+)
 from services.send.adapters.pieces import Pieces
 from services.send.domain.message import Message
-from services.send.domain.moves import Move
+from services.send.domain.moves import Move, begin, begun_by
 from services.send.domain.request import Earlier
-from services.send.domain.state import NOTHING_LEFT, State
+from services.send.domain.state import NOTHING_LEFT
 
 _PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
-_CLAIMABLE = [*(state.value for state in NOTHING_LEFT), State.SUBMITTING.value]
 _AWAY: tuple[type[Exception], ...] = (WriteUnknown, *OUTAGES)
 _log = get_logger(__name__)
 
@@ -96,15 +103,23 @@ class Messages:
         found = self._collection.find(wanted, WORK).sort("due", 1).limit(limit)
         return [message_of(document) for document in await found.to_list(limit)]
 
-    async def claim(self, ids: Sequence[str], fence: int, now: datetime) -> frozenset[str]:
-        """Those that are now this lease's. An attempt of an older lease that has not committed loses its right to."""
-        wanted = {"_id": {"$in": list(ids)}, "state": {"$in": _CLAIMABLE}, "fence": {"$lt": fence}}
-        change = {"$set": {"state": State.CLAIMED.value, "fence": fence, "updated_at": now}}
-        result = await self._collection.update_many(wanted, change)
-        if result.modified_count == len(ids):
-            return frozenset(ids)
-        ours = {"_id": {"$in": list(ids)}, "state": State.CLAIMED.value, "fence": fence}
-        return frozenset([document["_id"] async for document in self._collection.find(ours, {"_id": 1})])
+    async def begin(self, messages: Sequence[Message], fence: int, now: datetime) -> list[Message]:
+        """Those that are now this lease's to hand over: one write for all that tried equally often."""
+        alike: dict[tuple[int, datetime | None], list[Message]] = {}
+        for message in messages:
+            alike.setdefault((message.attempts, message.trying_since), []).append(message)
+        return [begun for group in alike.values() for begun in await self._begin(group, fence, now)]
+
+    async def _begin(self, group: Sequence[Message], fence: int, now: datetime) -> list[Message]:
+        moves = [begin(message, fence, now) for message in group]
+        step = f"{self._writer}:{next(self._steps)}"
+        result = await self._collection.update_many(*together(moves, fence, step))
+        begun = [begun_by(message, move) for message, move in zip(group, moves, strict=True)]
+        if result.modified_count == len(begun):
+            return begun
+        ours = {"_id": {"$in": [message.id for message in begun]}, "step": step}
+        stored = {document["_id"] async for document in self._collection.find(ours, {"_id": 1})}
+        return [message for message in begun if message.id in stored]
 
     async def next_due(self, account: str) -> datetime | None:
         found = (

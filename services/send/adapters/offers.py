@@ -10,9 +10,9 @@ from services.runtime.mongo import Collection, Document
 from services.send.adapters.documents import HISTORY_LINES, WORK, message_of
 from services.send.domain.message import Message
 from services.send.domain.offer_moves import Terms
-from services.send.domain.state import WAITING, State
+from services.send.domain.state import NOTHING_LEFT, State
 
-_FREE = [*(state.value for state in WAITING), State.HANDED_OUT.value]
+_FREE = [*(state.value for state in NOTHING_LEFT), State.HANDED_OUT.value]
 _MOST_GIVEN = 100
 """Holders remembered per message, the latest: patience ends long before."""
 
@@ -100,7 +100,7 @@ class Offers:
 
     async def waiting_of(self, account: str, limit: int) -> list[Message]:
         """An account's, which nobody has taken."""
-        wanted = {"account": account, "offer.at": {"$exists": True}, "state": {"$in": [s.value for s in WAITING]}}
+        wanted = {"account": account, "offer.at": {"$exists": True}, "state": {"$in": [s.value for s in NOTHING_LEFT]}}
         found = self._collection.find(wanted, WORK).limit(limit)
         return [message_of(document) for document in await found.to_list(limit)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,17 +50,30 @@ class Move:
 
 
 def begin(message: Message, fence: int, now: datetime) -> Move:
-    """The intent: durable before anything leaves."""
+    """The claim and the intent: durable before anything leaves. An attempt of an older lease that has not committed
+    loses its right to, for its number is not the message's any more."""
     attempt = message.attempts + 1
+    since = message.trying_since or now
     return Move(
         message.id,
-        (State.CLAIMED,),
+        (*NOTHING_LEFT, State.SUBMITTING),
         State.SUBMITTING,
         now,
         message.due,
-        fence=fence,
-        values={"attempts": attempt, "trying_since": message.trying_since or now, "handle": None},
+        attempt=message.attempts,
+        values={"attempts": attempt, "trying_since": since, "handle": None, "fence": fence},
         note={"attempt": attempt},
+    )
+
+
+def begun_by(message: Message, move: Move) -> Message:
+    """What `begin` made of it."""
+    return replace(
+        message,
+        state=move.to,
+        fence=move.values["fence"],
+        attempts=move.values["attempts"],
+        trying_since=move.values["trying_since"],
     )
 
 
@@ -247,7 +260,7 @@ def released(message: Message, due: datetime, now: datetime) -> Move:
     """Given back untouched: nothing was tried, or what was tried ended before anything could leave."""
     return Move(
         message.id,
-        (State.CLAIMED, State.SUBMITTING),
+        (State.SUBMITTING,),
         State.QUEUED,
         now,
         due,

@@ -6,13 +6,12 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """queued → claimed → submitting → committing → sent | deferred | failed | unknown → sent | deferred | unconfirmed.
+    """queued → submitting → committing → sent | deferred | failed | unknown → sent | deferred | unconfirmed.
 
     Up to and with SUBMITTING nothing can have left; from COMMITTING on, silence means that it may have.
     Where the customer's own code sends: queued → handed_out → sent | failed | unconfirmed."""
 
     QUEUED = "queued"
-    CLAIMED = "claimed"
     SUBMITTING = "submitting"
     COMMITTING = "committing"
     DEFERRED = "deferred"
@@ -25,10 +24,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-WAITING = (State.QUEUED, State.DEFERRED)
-"""May be claimed when due."""
-
-NOTHING_LEFT = (*WAITING, State.CLAIMED)
+NOTHING_LEFT = (State.QUEUED, State.DEFERRED)
 """May still be cancelled: no attempt is under way."""
 
 HANDED_OVER = (State.SUBMITTING, State.COMMITTING)

@@ -14,7 +14,7 @@ from services.runtime.failpoints import FailpointHit, hit
 passes = 0
 try:
     for passes in range(5):
-        hit("send.after_claim")
+        hit("send.after_intent")
 except FailpointHit:
     print("raised", passes)
 else:
@@ -33,23 +33,23 @@ def run(failpoints: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("failpoints", ["", "inbox_sync.after_fetch=kill", "send.after_claim=kill:6"])
+@pytest.mark.parametrize("failpoints", ["", "inbox_sync.after_fetch=kill", "send.after_intent=kill:6"])
 def test_without_its_turn_a_failpoint_is_passed(failpoints: str) -> None:
     assert run(failpoints).stdout == "passed\n"
 
 
 def test_kill_kills_at_once() -> None:
-    assert run("send.after_claim=kill:3").returncode == -signal.SIGKILL
+    assert run("send.after_intent=kill:3").returncode == -signal.SIGKILL
 
 
 def test_raise_raises_at_its_pass() -> None:
-    assert run("other=kill, send.after_claim=raise:3").stdout == "raised 2\n"
+    assert run("other=kill, send.after_intent=raise:3").stdout == "raised 2\n"
 
 
 def test_stop_freezes_until_continued() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "REPLYWIRE_FAILPOINTS": "send.after_claim=stop"},
+        env={**os.environ, "REPLYWIRE_FAILPOINTS": "send.after_intent=stop"},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -60,4 +60,4 @@ def test_stop_freezes_until_continued() -> None:
 
 
 def test_an_unknown_action_is_refused_at_start() -> None:
-    assert "write send.after_claim=kill" in run("send.after_claim=explode").stderr
+    assert "write send.after_intent=kill" in run("send.after_intent=explode").stderr

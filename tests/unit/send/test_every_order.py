@@ -75,15 +75,15 @@ def _a_new_lease(world: World) -> Iterator[World]:
         assert stored is not None, "what was just read can be moved"
         yield replace(taken, stored=stored)
     elif world.stored.state in (*NOTHING_LEFT, State.SUBMITTING):
-        claimed = replace(world.stored, state=State.CLAIMED, fence=fence)
-        yield replace(taken, stored=claimed, attempts=(*world.attempts, Attempt("claimed", claimed)))
+        seen = replace(world.stored, fence=fence)  # what it will write as its own
+        yield replace(taken, attempts=(*world.attempts, Attempt("looked", seen)))
 
 
 def _a_step(world: World, attempt: Attempt) -> Iterator[World]:
     """`world` without the attempt; it comes back where it goes on."""
     seen = attempt.seen
     match attempt.step:
-        case "claimed":
+        case "looked":
             stored = applied(world.stored, moves.begin(seen, seen.fence, NOW))
             if stored is not None:
                 yield replace(world, stored=stored, attempts=(*world.attempts, Attempt("begun", stored)))

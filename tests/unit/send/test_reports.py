@@ -22,12 +22,12 @@ from services.send.domain.moves import Move
 from services.send.domain.offer import GIVEN_UP, SENT, Given, Offer
 from services.send.domain.offer_moves import Terms, lapse, offered_again
 from services.send.domain.rulings import FailedReport, Heard, Release, Report, SentReport, ruling
-from services.send.domain.state import WAITING, State
+from services.send.domain.state import NOTHING_LEFT, State
 from tests.unit.send.messages import NOW, message
 
 TERMS = Terms(lapses=3, patience=timedelta(hours=24))
 WHY = Failure(reason="refused", words="no")
-FREE = (*WAITING, State.HANDED_OUT)
+FREE = (*NOTHING_LEFT, State.HANDED_OUT)
 TERM = timedelta(minutes=5)
 
 
@@ -145,7 +145,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule()
     def ask_to_cancel(self) -> None:
-        if self.message.state in WAITING:
+        if self.message.state in NOTHING_LEFT:
             self.apply(moves.cancelled(self.message, self.now, "requested"))
         elif self.message.state is State.HANDED_OUT:
             self.message = replace(self.message, cancel_wanted=True)
@@ -166,7 +166,7 @@ class Queue(RuleBasedStateMachine):
         assert offer is not None
         silent = [given for given in offer.given if given.report is None]
         assert offer.unheard == len(silent)
-        if self.message.state in (*WAITING, State.FAILED):
+        if self.message.state in (*NOTHING_LEFT, State.FAILED):
             assert not silent
         if self.message.state is State.HANDED_OUT:
             assert silent
