@@ -8,7 +8,7 @@ from functools import cache
 
 from replywire_contracts.v1.rpc import LeaseCredentials, ListAccounts, ListKeys, ReportRejected, VerifyKey
 
-from services.auth import http, http_external, http_links, http_settings
+from services.auth import http, http_external, http_links, http_settings, oauth_wiring
 from services.auth.adapters.accounts import MongoAccounts
 from services.auth.adapters.api_keys import MongoApiKeys
 from services.auth.adapters.audit import MongoAuditLog
@@ -56,7 +56,9 @@ def build(settings: Settings) -> App:
     team_settings = TeamSettingsChanges(
         settings_store, RpcExternalSetup(lambda: app.rpc), settings.offered_clients, now
     )
-    handlers = Handlers(accounts, api_keys, rings, settings_store, now, settings.lease_for)
+    at_once = asyncio.Semaphore(settings.proofs_at_once)
+    oauth = oauth_wiring.wire(app, settings, accounts, rings, prover, team_settings, settings_store, at_once, now)
+    handlers = Handlers(accounts, api_keys, rings, settings_store, now, settings.lease_for, oauth.renewing)
     serve(app, LeaseCredentials)(handlers.lease_credentials)
     serve(app, ReportRejected)(handlers.report_rejected)
     serve(app, ListAccounts)(handlers.list_accounts)
@@ -67,9 +69,10 @@ def build(settings: Settings) -> App:
         accounts=accounts,
         rings=rings,
         provers=prover,
+        revoking=oauth.revoking,
         offered=team_settings,
         now=now,
-        at_once=asyncio.Semaphore(settings.proofs_at_once),
+        at_once=at_once,
         within=settings.proof_seconds,
     )
     http.install(app.http, connecting, accounts, Keys(api_keys, now), api_keys, MongoAuditLog(app.db))

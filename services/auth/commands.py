@@ -14,8 +14,8 @@ from pathlib import Path
 
 from replywire_contracts.event import TEAM_PATTERN
 
-from services.auth.adapters.accounts import MongoBoxes
 from services.auth.adapters.api_keys import MongoApiKeys
+from services.auth.adapters.boxes import MongoBoxes
 from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.app import now

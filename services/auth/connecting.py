@@ -17,7 +17,8 @@ from services.auth.domain.connect_request import Candidate, ConnectRequest, read
 from services.auth.domain.proving import refusal_of
 from services.auth.domain.refusals import Conflict, Invalid, NotProved, no_such_account
 from services.auth.domain.sealing import Owner, seal
-from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers
+from services.auth.domain.tokens import Revocation
+from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, Revokes
 from services.providers.errors import ProviderError
 
 _TRIES = 8
@@ -40,6 +41,7 @@ class Connecting:
     accounts: Accounts
     rings: KeyRings
     provers: Provers
+    revoking: Revokes
     offered: OfferedClients
     now: Callable[[], datetime]
     at_once: asyncio.Semaphore
@@ -90,13 +92,14 @@ class Connecting:
         raise _contended()
 
     async def disconnect(self, who: Who, account_id: str) -> None:
-        """Destroys the account's key and secret. Once more is no error."""
+        """Destroys the account's key and secret, whatever the provider says of it. Once more is no error."""
+        revocation = await self.revoking.revoke(await self._existing(who, account_id))
         for _ in range(_TRIES):
             existing = await self._existing(who, account_id)
             gone = states.disconnect(existing, self.now())
             if gone is None:
                 return
-            note = self._audit(who, gone, Action.ACCOUNT_DISCONNECTED)
+            note = self._audit(who, gone, Action.ACCOUNT_DISCONNECTED, revocation)
             if await self.accounts.replace(existing, gone, note, announcement(gone, who.correlation_id)):
                 return
         raise _contended()
@@ -154,8 +157,12 @@ class Connecting:
             return account
         return None
 
-    def _audit(self, who: Who, account: Account, action: Action) -> audit.AuditRecord:
+    def _audit(
+        self, who: Who, account: Account, action: Action, revocation: Revocation | None = None
+    ) -> audit.AuditRecord:
         details = {"client": account.client, "address": account.address}
+        if revocation is not None:
+            details["grant"] = revocation.value
         return audit.record(who.team_id, who.actor, action, account.account_id, account.changed_at, details)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,12 +29,14 @@ from services.auth.domain.announcements import announcement
 from services.auth.domain.audit import PROVIDER, Action, Actor
 from services.auth.domain.sealing import open_box
 from services.auth.domain.team_settings import applied
+from services.auth.domain.tokens import Tokens, renew_at
 from services.auth.ports import Accounts, ApiKeys, KeyRings, TeamSettingsStore
+from services.auth.renewing import NotConnected, Renewing
 from services.runtime.credentials import seal_secret
 from services.runtime.rpc import Refusal
 
 _MOST_KEYS = 100
-_REMEDY = "Connect this mailbox again with a password that works."
+_REMEDY = "Connect this mailbox again: sign in, or give a password that works."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,41 @@ class Handlers:
     team_settings: TeamSettingsStore
     now: Callable[[], datetime]
     lease_for: timedelta
+    renewing: Renewing
 
     async def lease_credentials(self, request: LeaseCredentials) -> LeasedCredentials:
         """What opens the mailbox, readable by the asker alone.
 
-        `refresh_rejected` asks for a fresh token; a password cannot be refreshed, so the same one is leased again and
-        the asker's `ReportRejected` is what stops the account."""
+        `refresh_rejected` asks for a fresh token: it comes with a higher revision, unless the refused one was made in
+        the last minute. A password cannot be refreshed, so the same one is leased again. Either way the same revision
+        leased again means that the asker's `ReportRejected` is what stops the account."""
         account = await self.accounts.by_id(request.account_id)
         if account is None:
             raise Refusal("unknown_account", "There is no such account.")
         if account.state is not State.CONNECTED:
-            raise Refusal(account.state.value, "Nothing can be leased until its person connects the mailbox again.")
-        policy = (await self.team_settings.of(account.team_id)).policy(account.client)
+            raise _not_leased(account)
+        tokens = self.renewing.held(account)
+        if tokens is not None:
+            return await self._leased_token(request, account, tokens)
         secret = {} if account.box is None else json.loads(open_box(self.rings.ring(), account.owner, account.box))
+        return await self._leased(request, account, secret, self.now() + self.lease_for)
+
+    async def _leased_token(self, request: LeaseCredentials, account: Account, tokens: Tokens) -> LeasedCredentials:
+        try:
+            fresh = await self.renewing.fresh(account, tokens, request.refresh_rejected)
+        except NotConnected:
+            raise _not_leased((await self.accounts.by_id(account.account_id)) or account) from None
+        if fresh.account.state is not State.CONNECTED:
+            raise _not_leased(fresh.account)
+        again_at = renew_at(fresh.tokens, account.account_id)
+        if again_at <= self.now():  # the provider is away, and this one still works for a while
+            again_at = fresh.tokens.expires_at
+        return await self._leased(request, fresh.account, fresh.tokens.secret(), again_at)
+
+    async def _leased(
+        self, request: LeaseCredentials, account: Account, secret: Mapping[str, str], expires_at: datetime
+    ) -> LeasedCredentials:
+        policy = (await self.team_settings.of(account.team_id)).policy(account.client)
         return LeasedCredentials(
             account_id=account.account_id,
             team_id=account.team_id,
@@ -66,7 +90,7 @@ class Handlers:
             settings=applied(policy, account.settings),
             revision=account.revision,
             sealed_secret=seal_secret(request.reply_key, account.account_id, secret),
-            expires_at=self.now() + self.lease_for,
+            expires_at=expires_at,
         )
 
     async def report_rejected(self, request: ReportRejected) -> Ack:
@@ -122,6 +146,11 @@ def _key_info(key: api_key.ApiKey) -> KeyInfo:
     )
 
 
+def _not_leased(account: Account) -> Refusal:
+    code = State.NEEDS_REAUTH if account.state is State.CONNECTED else account.state
+    return Refusal(code.value, "Nothing can be leased until its person connects the mailbox again.")
+
+
 def _view(account: Account) -> AccountView:
     return AccountView(
         account_id=account.account_id,
@@ -129,5 +158,5 @@ def _view(account: Account) -> AccountView:
         client=account.client,
         address=account.address,
         state=account.state.value,
-        revision=account.revision,
+        revision=account.announced,
     )

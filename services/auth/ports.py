@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -13,8 +14,9 @@ from services.auth.domain.audit import AuditRecord
 from services.auth.domain.key_ring import KeyRing
 from services.auth.domain.links import Link
 from services.auth.domain.page_session import PageSession
-from services.auth.domain.sealing import SealedBox
+from services.auth.domain.sealing import Owner, SealedBox
 from services.auth.domain.team_settings import TeamSettings
+from services.auth.domain.tokens import Revocation
 from services.providers.protocols import Connect
 
 
@@ -53,6 +55,14 @@ class Accounts(Protocol):
         """False where the account is no longer as `before`: read it again and decide anew."""
         ...
 
+    async def keep_box(self, before: Account, after: Account) -> bool:
+        """A renewed secret, and the revision with it; nothing to audit or to announce. False as with `replace`."""
+        ...
+
+    async def others_of_mailbox(self, account: Account) -> Sequence[Account]:
+        """Accounts of the same mailbox that hold a secret, of whatever team."""
+        ...
+
     async def page(
         self, team_id: str, after: str | None, limit: int, state: State | None, person: str | None = None
     ) -> Sequence[Account]:
@@ -64,6 +74,16 @@ class Accounts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A box and whose it is, as read for re-wrapping."""
+
+    name: str
+    """An account's id, or the name of a team's OAuth app."""
+    owner: Owner
+    box: SealedBox
+
+
 class Boxes(Protocol):
     """Every sealed box, for re-wrapping."""
 
@@ -71,12 +91,12 @@ class Boxes(Protocol):
         """How many are not wrapped by `key_id`."""
         ...
 
-    def left(self, key_id: str) -> AsyncIterator[Account]:
-        """Those accounts, each at most once."""
+    def left(self, key_id: str) -> AsyncIterator[Sealed]:
+        """Those, each at most once."""
         ...
 
-    async def rewrap(self, account: Account, box: SealedBox) -> bool:
-        """False where the account's box is no longer the one in `account`."""
+    async def rewrap(self, kept: Sealed, box: SealedBox) -> bool:
+        """False where the box is no longer the one in `kept`."""
         ...
 
 
@@ -138,6 +158,12 @@ class PageSessions(Protocol):
         ...
 
     async def close(self, session_id: str) -> None: ...
+
+
+class Revokes(Protocol):
+    async def revoke(self, account: Account) -> Revocation | None:
+        """What became of its grant at the provider; None where it has none. Never raises for the provider's sake."""
+        ...
 
 
 class OfferedClients(Protocol):

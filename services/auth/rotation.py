@@ -1,6 +1,6 @@
-"""Re-wrapping every account's key under the ring's current key, while the service goes on leasing.
+"""Re-wrapping every account's key, and every team's OAuth app's, under the ring's current key; leases go on meanwhile.
 
-Each account is one compare-and-swap, so a run may be killed and begun again, or run twice at once."""
+Each is one compare-and-swap, so a run may be killed and begun again, or run twice at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.auth.domain.account import Account
 from services.auth.domain.key_ring import KeyRing, KeyUnknown
 from services.auth.domain.sealing import BoxUnopenable, rewrap
-from services.auth.ports import Boxes
+from services.auth.ports import Boxes, Sealed
 from services.runtime.failpoints import hit
 
 _AT_ONCE = 32
@@ -25,7 +24,7 @@ class Rotation:
     done: int = 0
     changed_meanwhile: int = 0
     failed: dict[str, str] = field(default_factory=dict)
-    """Why, by account id."""
+    """Why, by the name of what was sealed."""
 
 
 async def rotate_all(boxes: Boxes, ring: KeyRing, tell: Callable[[Rotation], None]) -> Rotation:
@@ -33,13 +32,13 @@ async def rotate_all(boxes: Boxes, ring: KeyRing, tell: Callable[[Rotation], Non
     rotation = Rotation(await boxes.count_left(ring.current))
     tell(rotation)
     while True:
-        batch: list[Account] = []
+        batch: list[Sealed] = []
         found = 0
-        async for account in boxes.left(ring.current):
-            if account.account_id in rotation.failed:
+        async for kept in boxes.left(ring.current):
+            if kept.name in rotation.failed:
                 continue
             found += 1
-            batch.append(account)
+            batch.append(kept)
             if len(batch) == _AT_ONCE:
                 await _rewrap(boxes, ring, batch, rotation)
                 tell(rotation)
@@ -51,19 +50,18 @@ async def rotate_all(boxes: Boxes, ring: KeyRing, tell: Callable[[Rotation], Non
         tell(rotation)
 
 
-async def _rewrap(boxes: Boxes, ring: KeyRing, batch: list[Account], rotation: Rotation) -> None:
-    await asyncio.gather(*(_rewrap_one(boxes, ring, account, rotation) for account in batch))
+async def _rewrap(boxes: Boxes, ring: KeyRing, batch: list[Sealed], rotation: Rotation) -> None:
+    await asyncio.gather(*(_rewrap_one(boxes, ring, kept, rotation) for kept in batch))
 
 
-async def _rewrap_one(boxes: Boxes, ring: KeyRing, account: Account, rotation: Rotation) -> None:
-    assert account.box is not None
+async def _rewrap_one(boxes: Boxes, ring: KeyRing, kept: Sealed, rotation: Rotation) -> None:
     hit("auth.rotating")
     try:
-        box = rewrap(ring, account.owner, account.box)
+        box = rewrap(ring, kept.owner, kept.box)
     except (KeyUnknown, BoxUnopenable) as closed:
-        rotation.failed[account.account_id] = str(closed)
+        rotation.failed[kept.name] = str(closed)
         return
-    if await boxes.rewrap(account, box):
+    if await boxes.rewrap(kept, box):
         rotation.done += 1
     else:
         rotation.changed_meanwhile += 1

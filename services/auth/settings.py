@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from services.auth.domain.oauth_app import GOOGLE_ISSUER, MICROSOFT_AUTHORITY
 from services.providers.protocols import ConnectPolicy
 from services.runtime.settings import RuntimeSettings
 
@@ -34,6 +35,26 @@ class Settings(RuntimeSettings):
 
     proofs_at_once: int = Field(default=64, ge=1, description="Logins at mail servers under way in this process")
     proof_seconds: float = Field(default=90, gt=0, description="Time for one proof of both logins")
+
+    google_client_id: str = Field(default="", description="The app registered with Google, for all teams without one")
+    google_client_secret: str = Field(default="", repr=False)
+    microsoft_client_id: str = Field(default="", description="The app registered with Microsoft Entra, likewise")
+    microsoft_client_secret: str = Field(default="", repr=False)
+    microsoft_tenant: str = Field(
+        default="common", description="`common`, `organizations`, or the one tenant that the app is registered for"
+    )
+    google_issuer: str = Field(default=GOOGLE_ISSUER, description="Google's sign-in redirected: for sandboxes")
+    microsoft_authority: str = Field(default=MICROSOFT_AUTHORITY, description="Another cloud's sign-in, or a sandbox")
+    token_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="Time for one request to a token endpoint; nobody need wait so long",
+    )
+    token_patience_seconds: float = Field(default=15, gt=0, description="How long whoever wants a fresh token waits")
+    renewal_lease_seconds: float = Field(
+        default=10, ge=1, description="How soon after its death a replica's renewals are another's"
+    )
+    revocation_seconds: float = Field(default=5, gt=0, description="Time given to a provider to take a grant back")
 
     dns_servers: tuple[str, ...] = Field(
         default=(), description="Whom to ask for mail servers' records, as JSON: `address` or `address:port`"

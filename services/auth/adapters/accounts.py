@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from services.auth.adapters.documents import account_fields, audit_document, box_fields, read_account
 from services.auth.domain.account import Account, State
 from services.auth.domain.announcements import AccountEvent
 from services.auth.domain.audit import AuditRecord
-from services.auth.domain.sealing import SealedBox
 from services.runtime.failpoints import hit
 from services.runtime.mongo import Client, Database, Document, DuplicateKey, Session, with_transaction
 from services.runtime.owed import OwedEvents, owe
 from services.runtime.taking_off import FIELD
 
-_ROTATION_PAGE = 200
+_MOST_OTHERS = 100
 
 
 class MongoAccounts:
@@ -71,6 +70,16 @@ class MongoAccounts:
             await self._settle(after, owed)
         return True
 
+    async def keep_box(self, before: Account, after: Account) -> bool:
+        assert after.box is not None
+        change = {"box": box_fields(after.box), "revision": after.revision, "announced": after.announced}
+        written = await self._accounts.update_one(_as_read(before), {"$set": change})
+        return bool(written.matched_count)
+
+    async def others_of_mailbox(self, account: Account) -> Sequence[Account]:
+        wanted = {"mailbox_key": account.mailbox_key, "_id": {"$ne": account.account_id}, "box": {"$exists": True}}
+        return [read_account(found) async for found in self._accounts.find(wanted).limit(_MOST_OTHERS)]
+
     async def page(
         self, team_id: str, after: str | None, limit: int, state: State | None, person: str | None = None
     ) -> Sequence[Account]:
@@ -95,41 +104,6 @@ class MongoAccounts:
     async def _settle(self, account: Account, owed: Document) -> None:
         hit("auth.before_settle")
         await self._owed().settle(account.account_id, [owed])
-
-
-class MongoBoxes:
-    """Every sealed box, for re-wrapping; needs neither the bus nor the audit log."""
-
-    def __init__(self, db: Database) -> None:
-        self._accounts = db["accounts"]
-
-    async def count_left(self, key_id: str) -> int:
-        return await self._accounts.count_documents(_left(key_id))
-
-    async def left(self, key_id: str) -> AsyncIterator[Account]:
-        # By pages of ids, so that a long rotation holds no cursor open and a lost connection costs one page.
-        after = ""
-        while True:
-            wanted = {**_left(key_id), "_id": {"$gt": after}}
-            page = [
-                read_account(found) async for found in self._accounts.find(wanted).sort("_id", 1).limit(_ROTATION_PAGE)
-            ]
-            for account in page:
-                yield account
-            if len(page) < _ROTATION_PAGE:
-                return
-            after = page[-1].account_id
-
-    async def rewrap(self, account: Account, box: SealedBox) -> bool:
-        assert account.box is not None
-        written = await self._accounts.update_one(
-            {"_id": account.account_id, "box.wrapped_key": account.box.wrapped_key}, {"$set": {"box": box_fields(box)}}
-        )
-        return bool(written.matched_count)
-
-
-def _left(key_id: str) -> Document:
-    return {"box": {"$exists": True}, "box.key_id": {"$ne": key_id}}
 
 
 def _as_read(account: Account) -> Document:

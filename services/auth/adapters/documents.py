@@ -21,6 +21,7 @@ def account_fields(account: Account) -> Document:
         "abilities": list(account.abilities),
         "state": account.state.value,
         "revision": account.revision,
+        "announced": account.announced,
         "rejection": _rejection_fields(account.rejection),
         "created_at": account.created_at,
         "changed_at": account.changed_at,
@@ -43,16 +44,21 @@ def read_account(document: Document) -> Account:
         abilities=tuple(document["abilities"]),
         state=State(document["state"]),
         revision=document["revision"],
-        box=None if box is None else SealedBox(box["key_id"], bytes(box["wrapped_key"]), bytes(box["sealed"])),
+        box=None if box is None else read_box(box),
         rejection=None if rejection is None else Rejection(**rejection),
         created_at=document["created_at"],
         changed_at=document["changed_at"],
+        announced=document["announced"] if "announced" in document else document["revision"],
         people=tuple(document.get("people", ())),  # absent in what an earlier release wrote
     )
 
 
 def box_fields(box: SealedBox) -> Document:
     return {"key_id": box.key_id, "wrapped_key": box.wrapped_key, "sealed": box.sealed}
+
+
+def read_box(fields: Document) -> SealedBox:
+    return SealedBox(fields["key_id"], bytes(fields["wrapped_key"]), bytes(fields["sealed"]))
 
 
 def _rejection_fields(rejection: Rejection | None) -> Document | None:

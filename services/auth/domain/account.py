@@ -51,6 +51,8 @@ class Account:
     rejection: Rejection | None
     created_at: datetime
     changed_at: datetime
+    announced: int = 1
+    """The revision of its last change of state: what an event told, and what a reader may have missed."""
     people: tuple[str, ...] = ()
     """Who proved on our pages that this mailbox is theirs, by the product's own names; they may see and end it."""
 
@@ -111,6 +113,7 @@ def reconnect(account: Account, mailbox: ProvedMailbox, box: SealedBox, now: dat
         abilities=mailbox.abilities,
         state=State.CONNECTED,
         revision=account.revision + 1,
+        announced=account.revision + 1,
         box=box,
         rejection=None,
         changed_at=now,
@@ -123,6 +126,11 @@ def rename(account: Account, display_name: str, now: datetime) -> Account:
     return replace(account, display_name=display_name, changed_at=now)
 
 
+def renew(account: Account, box: SealedBox) -> Account:
+    """Its access token was replaced by a fresh one; nothing else changed, but what was leased before is older now."""
+    return replace(account, box=box, revision=account.revision + 1)
+
+
 def reject(account: Account, revision: int, rejection: Rejection) -> Account | None:
     """The provider refused what was leased at `revision`. None where that is no news: a person has connected again
     since, or the same refusal was already reported."""
@@ -132,6 +140,7 @@ def reject(account: Account, revision: int, rejection: Rejection) -> Account | N
         account,
         state=State.NEEDS_REAUTH,
         revision=account.revision + 1,
+        announced=account.revision + 1,
         rejection=rejection,
         changed_at=rejection.at,
     )
@@ -145,6 +154,7 @@ def disconnect(account: Account, now: datetime) -> Account | None:
         account,
         state=State.DISCONNECTED,
         revision=account.revision + 1,
+        announced=account.revision + 1,
         settings={},
         abilities=(),
         box=None,

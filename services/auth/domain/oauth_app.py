@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.auth.domain.refusals import Invalid
+from services.auth.domain.sealing import Owner
 
 LONGEST_CLIENT_ID = 256
 LONGEST_CLIENT_SECRET = 1024
@@ -21,6 +22,9 @@ class Provider(StrEnum):
 PROVIDER_OF = {"gmail": Provider.GOOGLE, "microsoft365": Provider.MICROSOFT}
 """By e-mail client."""
 CLIENT_OF = {provider: client for client, provider in PROVIDER_OF.items()}
+GOOGLE_ISSUER = "https://accounts.google.com"
+MICROSOFT_AUTHORITY = "https://login.microsoftonline.com"
+MICROSOFT_GRAPH = "https://graph.microsoft.com"
 TITLES = {Provider.GOOGLE: "Google", Provider.MICROSOFT: "Microsoft"}
 
 
@@ -31,6 +35,11 @@ class OAuthApp:
     client_secret: str = field(repr=False)
     of_team: bool = False
     """Brought by the team itself; else the deployment's."""
+
+
+def app_owner(team_id: str, provider: Provider) -> Owner:
+    """Whose box a team's client secret is in."""
+    return Owner(team_id, f"oauth app {provider.value}")
 
 
 def read_app(provider: str, client_id: str, client_secret: str) -> OAuthApp:

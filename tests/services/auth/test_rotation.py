@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from services.auth import commands
-from services.auth.adapters.accounts import MongoBoxes
+from services.auth.adapters.boxes import MongoBoxes
 from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.rotation import rotate_all
 from services.auth.settings import Settings

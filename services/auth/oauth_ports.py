@@ -1,0 +1,78 @@
+"""What signing in with a provider needs of the world, as small Protocols beside their users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from services.auth.domain.audit import AuditRecord
+from services.auth.domain.consent import Consent
+from services.auth.domain.oauth_app import OAuthApp, Provider
+from services.auth.domain.oauth_flow import Flow
+from services.auth.domain.sealing import SealedBox
+from services.auth.domain.tokens import Granted, Tokens
+
+Memo = Mapping[str, Any]
+"""What a provider's adapter must find again when the person comes back; kept sealed, as JSON."""
+
+
+class SignIn(Protocol):
+    """One provider. Every method may raise the errors of `domain.oauth_errors`; none waits for ever."""
+
+    async def authorize(
+        self, app: OAuthApp, state: str, redirect_uri: str, *, login_hint: str | None = None, prompt: str | None = None
+    ) -> tuple[str, Memo]:
+        """The address of the sign-in page, with PKCE S256, `state` and a nonce."""
+        ...
+
+    async def exchange(self, app: OAuthApp, memo: Memo, query: Mapping[str, str]) -> Granted:
+        """The code for tokens. `query` holds no `error`; its `state` was checked."""
+        ...
+
+    async def refresh(self, app: OAuthApp, tokens: Tokens) -> Tokens:
+        """A new access token, and whatever renews it from now on."""
+        ...
+
+    async def revoke(self, app: OAuthApp, tokens: Tokens) -> bool:
+        """Take the grant back at the provider; False where it has no way to do so."""
+        ...
+
+
+class SignIns(Protocol):
+    def __call__(self, provider: Provider) -> SignIn: ...
+
+
+class Flows(Protocol):
+    """Sign-ins under way."""
+
+    async def keep(self, flow: Flow, box: SealedBox) -> None:
+        """`box`: the memo, sealed."""
+        ...
+
+    async def take(self, state_hash: str, person: str, session_id: str) -> tuple[Flow, SealedBox] | None:
+        """The flow, and it is gone; None where this person in this session has none of that state (another's stays)."""
+        ...
+
+
+class SealedApps(Protocol):
+    """Teams' own OAuth apps. A change and its audit record are one write."""
+
+    async def of(self, team_id: str, provider: Provider) -> tuple[str, SealedBox] | None:
+        """Client id and the sealed client secret."""
+        ...
+
+    async def put(
+        self, team_id: str, provider: Provider, client_id: str, box: SealedBox, audit: AuditRecord
+    ) -> None: ...
+
+    async def remove(self, team_id: str, provider: Provider, audit: AuditRecord) -> bool: ...
+
+
+class Consents(Protocol):
+    """Teams' admin consents. A change and its audit record are one write."""
+
+    async def of(self, team_id: str) -> Consent: ...
+
+    async def replace(self, before: Consent, after: Consent, audit: AuditRecord) -> bool:
+        """False where it is no longer as `before`."""
+        ...
