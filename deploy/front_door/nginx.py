@@ -68,6 +68,7 @@ _ERRORS = {
     400: HttpProblem(400, "invalid_request", "The request cannot be read."),
     404: HttpProblem(404, "not_found", "There is nothing at this path."),
     413: HttpProblem(413, "too_large", "A request has at most 41943040 octets."),
+    500: HttpProblem(500, "internal", "The front door failed."),
     502: HttpProblem(503, "unavailable", "A part of the service is away."),
     504: HttpProblem(504, "no_answer", "A part of the service did not answer in time."),
 }
@@ -84,9 +85,9 @@ def render() -> str:
     return f"{_HEAD}{body}\n    }}\n}}\n"
 
 
-def _location(match: str, service: str, before: str = "") -> str:
+def _location(match: str, service: str, then: str = "") -> str:
     # Through a variable, so that the name is asked for again and a service that is away keeps no other from starting.
-    return f"location {match} {{ {before}set $service http://{service}:{_SERVICE_PORT}; proxy_pass $service; }}"
+    return f"location {match} {{ set $service http://{service}:{_SERVICE_PORT}; {then}proxy_pass $service; }}"
 
 
 def _own() -> Iterator[str]:
@@ -101,7 +102,7 @@ def _own() -> Iterator[str]:
 
 def _errors() -> Iterator[str]:
     for status, problem in _ERRORS.items():
-        also = {400: " 414 494", 502: " 503"}.get(status, "")
+        also = {400: " 414 494 =400", 502: " 503 =503"}.get(status, "")
         content = problem.content("$passed_id")
         body = ", ".join(f'"{name}": {_quoted(value)}' for name, value in content.items())
         yield f"error_page {status}{also} @{status};"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from services.auth.connecting import Who
 from services.auth.domain.audit import Actor
@@ -29,7 +29,7 @@ class LinkIn(BaseModel):
         examples=["https://app.example.com/mailboxes"],
     )
     account_id: str | None = Field(default=None, max_length=64, description="For reconnect alone", examples=[None])
-    life_seconds: int = Field(default=600, description="How long it may be followed: 1 to 3600", examples=[600])
+    life_seconds: StrictInt = Field(default=600, description="How long it may be followed: 1 to 3600", examples=[600])
 
     @property
     def life(self) -> timedelta:

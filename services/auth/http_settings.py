@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from services.auth.connecting import Who
 from services.auth.domain.audit import Actor
@@ -26,9 +26,11 @@ class Policy(BaseModel):
     folders: tuple[str, ...] = Field(
         default=(), max_length=1000, description="Read besides INBOX and Junk", examples=[["Sales"]]
     )
-    sends_per_minute: int = Field(default=0, description="Per mailbox; 0: the client's own limit", examples=[20])
-    sends_per_day: int = Field(default=0, description="Per mailbox; 0: no limit", examples=[500])
-    sent_copy: bool = Field(default=True, description="Put sent mail into the Sent folder, where nobody else does")
+    sends_per_minute: StrictInt = Field(default=0, description="Per mailbox; 0: the client's own limit", examples=[20])
+    sends_per_day: StrictInt = Field(default=0, description="Per mailbox; 0: no limit", examples=[500])
+    sent_copy: StrictBool = Field(
+        default=True, description="Put sent mail into the Sent folder, where nobody else does"
+    )
 
     @classmethod
     def of(cls, policy: ClientPolicy) -> Policy:
@@ -51,13 +53,13 @@ class SettingsIn(BaseModel):
     offered: tuple[str, ...] | None = Field(
         default=None, max_length=50, description="E-mail clients", examples=[["smtp_imap"]]
     )
-    microsoft_consent_required: bool | None = Field(
+    microsoft_consent_required: StrictBool | None = Field(
         default=None, description="Nobody connects Microsoft 365 before an admin of the tenant consented"
     )
     policies: dict[str, Policy] = Field(
         default={}, max_length=50, description="By client", examples=[{"smtp_imap": {"sends_per_minute": 20}}]
     )
-    revision: int | None = Field(
+    revision: StrictInt | None = Field(
         default=None, description="What you based the change on: 409 where it was changed since", examples=[None]
     )
 

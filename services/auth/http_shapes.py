@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictInt
 
 from services.auth.domain.account import Account
 from services.auth.domain.api_key import ApiKey
@@ -128,7 +128,7 @@ class KeyIn(_In):
 
 
 class RotateIn(_In):
-    overlap_seconds: int = Field(default=86400, description="How long the old key goes on working")
+    overlap_seconds: StrictInt = Field(default=86400, description="How long the old key goes on working")
 
     @property
     def overlap(self) -> timedelta:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from replywire_contracts.v1.rpc import Verdict
 
 from services.inbox_sync.domain.blocks import MOST_OCTETS, block_of, judged_block
@@ -15,7 +15,7 @@ from services.inbox_sync.domain.mailboxes import DISCONNECTED, Account
 from services.inbox_sync.engine.reported import PLACE, Reported, Taken, whole_milliseconds
 from services.inbox_sync.ports import AuthUnavailable, JudgeRefused, JudgeUnavailable
 from services.providers.types import HeaderSet, MessageRef
-from services.runtime.http import Caller, HttpProblem, api_key, invalid, not_found
+from services.runtime.http import Caller, HttpProblem, Instant, api_key, invalid, not_found
 
 SCOPE = "external:work"
 MOST_SETS = 500
@@ -25,7 +25,8 @@ _Worker = Annotated[Caller, Depends(api_key(SCOPE))]
 _AccountId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 _ThreadId = Annotated[str, Field(min_length=1, max_length=512)]
 _NOT_EXTERNAL: dict[int | str, dict[str, Any]] = {
-    409: {"description": "The account is disconnected, or of another e-mail client (`not_external`)"}
+    404: {"description": "No such account of your team"},
+    409: {"description": "The account is disconnected, or of another e-mail client (`not_external`)"},
 }
 
 
@@ -45,7 +46,7 @@ class HeaderSetIn(_In):
     headers: str | tuple[HeaderField, ...] = Field(
         max_length=MOST_OCTETS, examples=["From: grace@example.org\r\nIn-Reply-To: <own-1@example.com>\r\n"]
     )
-    received_at: AwareDatetime | None = Field(default=None, description="When it came; now, where it is absent")
+    received_at: Instant | None = Field(default=None, description="When it came; now, where it is absent")
     thread_id: _ThreadId | None = Field(
         default=None, examples=["thread-9"], description="As you report it of sent mail"
     )
@@ -130,7 +131,7 @@ def routes(reported: Callable[[], Reported], accounts: Callable[[], Accounts]) -
         caller: _Worker,
         asked: Request,
         account_id: Annotated[str, Query(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")],
-        received_at: Annotated[AwareDatetime | None, Query(description="When it came; now, where it is absent")] = None,
+        received_at: Annotated[Instant | None, Query(description="When it came; now, where it is absent")] = None,
         thread_id: Annotated[str | None, Query(min_length=1, max_length=512, examples=["thread-9"])] = None,
     ) -> RawView:
         """Judge a whole message. Where it answers, or reports on, a message of yours, the same events follow as for

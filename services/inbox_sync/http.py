@@ -8,11 +8,23 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from services.inbox_sync.domain.mailboxes import Mailbox, Resync, State, explained, shown_state
 from services.inbox_sync.ports import Clock, Mailboxes
-from services.runtime.http import Caller, Cursor, Limit, Page, PathId, after, api_key, encode_cursor, invalid, not_found
+from services.runtime.http import (
+    Caller,
+    Cursor,
+    Instant,
+    Limit,
+    Page,
+    PathId,
+    after,
+    api_key,
+    encode_cursor,
+    invalid,
+    not_found,
+)
 
 _LONGEST_RESYNC = timedelta(days=90)
 _Reader = Annotated[Caller, Depends(api_key("mailboxes:read"))]
@@ -51,7 +63,7 @@ class MailboxView(BaseModel):
 
 
 class ResyncIn(BaseModel):
-    since: AwareDatetime | None = Field(default=None, description="Read again from then on; two days ago where absent")
+    since: Instant | None = Field(default=None, description="Read again from then on; two days ago where absent")
 
 
 class ResyncOut(BaseModel):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 from replywire_contracts.v1.values import AttachmentInfo
 
 from services.reply_matching.correcting import Correcting, Unheard, announced_of
@@ -17,6 +17,7 @@ from services.runtime.http import (
     Caller,
     Cursor,
     HttpProblem,
+    Instant,
     Limit,
     Page,
     PathId,
@@ -38,7 +39,7 @@ class CorrectionAsked(BaseModel):
 
     message_class: Class | None = Field(default=None, alias="class")
     request_id: str | None = Field(default=None, min_length=1, max_length=128, description="The message it answers")
-    none: bool = Field(default=False, description="It answers no message of yours")
+    none: StrictBool = Field(default=False, description="It answers no message of yours")
     reason: str = Field(default="", max_length=500)
 
 
@@ -88,7 +89,7 @@ def routes(replies: HeldReplies, correcting: Correcting) -> APIRouter:
         request_id: Annotated[str | None, Query(max_length=128)] = None,
         account_id: Annotated[str | None, Query(max_length=64)] = None,
         message_class: Annotated[str | None, Query(alias="class", max_length=32)] = None,
-        since: Annotated[AwareDatetime | None, Query(description="Received at or after; with a time zone")] = None,
+        since: Annotated[Instant | None, Query(description="Received at or after; with a time zone")] = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Page[ReplyView]:

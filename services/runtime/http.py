@@ -16,7 +16,8 @@ from services.runtime import openapi, problems
 from services.runtime.api_keys import Caller, api_key
 from services.runtime.gate import Gate
 from services.runtime.logging import bind
-from services.runtime.paging import SLASH, Cursor, Limit, Page, PathId, after, decode_cursor, encode_cursor
+from services.runtime.paging import Page, after, decode_cursor, encode_cursor
+from services.runtime.parameters import SLASH, Cursor, Instant, Limit, PathId
 from services.runtime.problems import HttpProblem, invalid, not_found
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from services.runtime.app import App
 
 __all__ = (
-    "Caller", "Cursor", "HttpProblem", "Limit", "Page", "PathId", "after", "api_key", "create_http", "decode_cursor",
-    "encode_cursor", "invalid", "not_found",
+    "Caller", "Cursor", "HttpProblem", "Instant", "Limit", "Page", "PathId", "after", "api_key",
+    "create_http", "decode_cursor", "encode_cursor", "invalid", "not_found",
 )  # fmt: skip
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

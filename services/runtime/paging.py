@@ -1,27 +1,17 @@
-"""Lists over HTTP, page by page: an opaque cursor that says where the next page begins; and ids in paths."""
+"""Lists over HTTP, page by page: an opaque cursor that says where the next page begins."""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Mapping
-from typing import Annotated, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from services.runtime.problems import HttpProblem
 
 T = TypeVar("T")
-
-Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before; none for the first page")]
-Limit = Annotated[int, Query(ge=1, le=200, description="The most items of one page")]
-
-SLASH = "\ue000"
-"""What stands in a path for a slash that was sent as `%2F`: routes would part the path there."""
-
-PathId = Annotated[str, Path(max_length=1000), AfterValidator(lambda text: text.replace(SLASH, "/"))]
-"""An id in a path that may hold any printable character, as ids of the caller's own do."""
 
 
 class Page(BaseModel, Generic[T]):

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictFloat, StrictInt
 from pydantic_core import from_json
 from replywire_contracts.v1.values import Failure, Identities, RecipientOutcome, RequestId
 
+from services.runtime.parameters import Instant
 from services.send.domain.message import Message
 from services.send.domain.rulings import FailedReport, Release, Report, SentReport
 
@@ -31,9 +32,13 @@ Words = Annotated[
 
 
 class TakeIn(_In):
-    max: int = Field(default=10, ge=1, le=500, description="The most messages to take")
-    wait_seconds: float = Field(default=0, ge=0, le=50, description="How long to wait for one where none is there")
-    lease_seconds: int = Field(default=300, ge=1, le=43_200, description="By then they are reported, or offered again")
+    max: StrictInt = Field(default=10, ge=1, le=500, description="The most messages to take")
+    wait_seconds: StrictFloat = Field(
+        default=0, ge=0, le=50, description="How long to wait for one where none is there"
+    )
+    lease_seconds: StrictInt = Field(
+        default=300, ge=1, le=43_200, description="By then they are reported, or offered again"
+    )
     account_id: str | None = Field(default=None, max_length=64, description="Of this account alone")
 
 
@@ -73,12 +78,12 @@ class TakenView(BaseModel):
 
 class ExtendIn(_In):
     lease: Lease
-    lease_seconds: int = Field(default=300, ge=1, le=43_200, description="From now on")
+    lease_seconds: StrictInt = Field(default=300, ge=1, le=43_200, description="From now on")
 
 
 class SentIn(_In):
     lease: Lease
-    sent_at: AwareDatetime | None = Field(default=None, description="Now, where it is absent")
+    sent_at: Instant | None = Field(default=None, description="Now, where it is absent")
     message_id: str | None = Field(
         default=None,
         max_length=998,
@@ -125,7 +130,9 @@ class ReleaseIn(_In):
     """It was not sent; somebody may try later."""
 
     lease: Lease
-    retry_in_seconds: float = Field(default=0, ge=0, le=86_400, examples=[60], description="Not offered before that")
+    retry_in_seconds: StrictFloat = Field(
+        default=0, ge=0, le=86_400, examples=[60], description="Not offered before that"
+    )
     words: Words = ""
 
     def report(self, message: Message, now: datetime) -> Report:

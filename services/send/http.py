@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from services.runtime import problems
 from services.runtime.http import (
     Caller,
     Cursor,
     HttpProblem,
+    Instant,
     Limit,
     Page,
     PathId,
@@ -85,7 +86,7 @@ def _reading(router: APIRouter, doors: Doors) -> None:
         caller: _Reader,
         account_id: Annotated[str | None, Query(max_length=64)] = None,
         state: Annotated[str | None, Query(max_length=32)] = None,
-        since: Annotated[AwareDatetime | None, Query(description="Created at or after; with a time zone")] = None,
+        since: Annotated[Instant | None, Query(description="Created at or after; with a time zone")] = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Page[MessageView]:
