@@ -29,7 +29,7 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
-	$(BIN)/mypy --strict contracts/replywire_contracts contracts/examples/publish.py contracts/examples/subscribe.py
+	$(BIN)/mypy --strict contracts/replywire_contracts contracts/examples/publish.py contracts/examples/subscribe.py contracts/examples/external_worker.py
 
 walls: $(VENV)/.dev
 	$(BIN)/lint-imports
