@@ -75,11 +75,14 @@ class SmtpSink:
         sink removes them; one being written at this moment lacks its final empty line. With an option for `.`, a
         message is there whose dot was refused: the sink writes before it answers."""
         found = []
-        for path in sorted(self.mails.iterdir(), key=lambda each: each.stat().st_mtime_ns):
-            octets = path.read_bytes()
+        for path in self.mails.iterdir():
+            try:
+                octets, at = path.read_bytes(), path.stat().st_mtime
+            except FileNotFoundError:
+                continue  # half received a moment ago, and removed since
             if octets.endswith(b"\n\n"):
-                found.append(_taken(octets, path.stat().st_mtime))
-        return found
+                found.append(_taken(octets, at))
+        return sorted(found, key=lambda each: each.at)
 
     def message_ids(self) -> list[str]:
         """With repetitions: a message sent twice is there twice."""

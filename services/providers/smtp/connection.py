@@ -36,14 +36,14 @@ class Connection:
         """May a message be entrusted to it? Asks the server only after a long silence."""
         if (
             not self.dialogue.usable
-            or now - self.opened_at > timeouts.keep
-            or now - self.idle_since > timeouts.keep_idle
+            or now - self.opened_at >= timeouts.keep
+            or now - self.idle_since >= timeouts.keep_idle
         ):
             return False
         try:
             if self.needs_reset:
                 answered = await self.dialogue.execute_command(b"RSET", timeout=timeouts.verify)
-            elif now - self.idle_since > timeouts.verify_after:
+            elif now - self.idle_since >= timeouts.verify_after:
                 answered = await self.dialogue.execute_command(b"NOOP", timeout=timeouts.verify)
             else:
                 return True
