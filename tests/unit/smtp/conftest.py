@@ -1,4 +1,4 @@
-"""Every phase of a hand-over on both event loops: `send` runs on uvloop, whoever else imports the client on asyncio's."""
+"""Every phase of a hand-over on both event loops: `send` runs on uvloop, other importers on asyncio's."""
 
 from __future__ import annotations
 
