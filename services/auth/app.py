@@ -14,12 +14,19 @@ from services.auth.adapters.api_keys import MongoApiKeys
 from services.auth.adapters.audit import MongoAuditLog
 from services.auth.adapters.external_setup import RpcExternalSetup
 from services.auth.adapters.key_ring_file import KeyRingFile
+from services.auth.adapters.mail_records import MailRecords
+from services.auth.adapters.mailbox_reading import RpcMailboxReading, Watching
 from services.auth.adapters.page_sessions import MongoPageSessions
 from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.connecting import Connecting
+from services.auth.discovering import Discovering
 from services.auth.handlers import Handlers
 from services.auth.keys import Keys
 from services.auth.links import Links
+from services.auth.pages import install as pages
+from services.auth.pages.parts import Parts
+from services.auth.pages.rendering import Rendering
+from services.auth.pages.visits import Visits
 from services.auth.settings import Settings
 from services.auth.team_settings import TeamSettingsChanges
 from services.providers import registry
@@ -75,15 +82,47 @@ def build(settings: Settings) -> App:
         at_once=at_once,
         within=settings.proof_seconds,
     )
-    http.install(app.http, connecting, accounts, Keys(api_keys, now), api_keys, MongoAuditLog(app.db))
+    audit = MongoAuditLog(app.db)
+    http.install(app.http, connecting, accounts, Keys(api_keys, now), api_keys, audit)
     sessions = MongoPageSessions(app.client, app.db)
     links = Links(accounts, rings, sessions, settings.public_url, now)
     app.http.include_router(http_links.routes(links))
     app.http.include_router(http_settings.routes(team_settings))
     app.http.include_router(http_external.routes(connecting))
 
+    rendering = Rendering(settings.public_url)
+    watching = Watching()
+    parts = Parts(
+        rendering=rendering,
+        visits=Visits(sessions, rendering, now),
+        links=links,
+        accounts=accounts,
+        connecting=connecting,
+        oauth=oauth.connecting,
+        oauth_apps=oauth.apps,
+        consents=oauth.consents,
+        discovering=Discovering(MailRecords(settings.dns_servers), asyncio.Semaphore(settings.proofs_at_once)),
+        team_settings=team_settings,
+        audit=audit,
+        reading=RpcMailboxReading(lambda: app.rpc),
+        watching=watching,
+        reads=_reads,
+        connects=_connects,
+        now=now,
+    )
+    pages.install(app.http, parts)
+    app.on_start(lambda: watching.listen(app.nc))
+
     async def sweep() -> None:
         await owed().run_sweeper()
 
     app.task(sweep, name="sweep owed account events")
     return app
+
+
+def _reads(client: str) -> bool:
+    return client in registry.names() and registry.client(client).sync is not None
+
+
+def _connects(client: str) -> bool:
+    return client in registry.names() and registry.client(client).connect is not None

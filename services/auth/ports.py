@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from replywire_contracts.v1.rpc import MailboxState
+
 from services.auth.domain.account import Account, State
 from services.auth.domain.announcements import AccountEvent
 from services.auth.domain.api_key import ApiKey
 from services.auth.domain.audit import AuditRecord
+from services.auth.domain.discovery import Srv
 from services.auth.domain.key_ring import KeyRing
 from services.auth.domain.links import Link
 from services.auth.domain.page_session import PageSession
@@ -129,8 +132,10 @@ class ApiKeys(Protocol):
 
 
 class AuditLog(Protocol):
-    async def page(self, team_id: str, before: str | None, limit: int) -> Sequence[AuditRecord]:
-        """The newest first."""
+    async def page(
+        self, team_id: str, before: str | None, limit: int, settings_only: bool = False
+    ) -> Sequence[AuditRecord]:
+        """The newest first. `settings_only`: what the team's admins and the operator changed for all of it."""
         ...
 
 
@@ -143,6 +148,24 @@ class TeamSettingsStore(Protocol):
 
     async def replace(self, before: TeamSettings, after: TeamSettings, notes: Sequence[AuditRecord]) -> bool:
         """False where the settings are no longer as `before`: read them again and decide anew."""
+        ...
+
+
+class MailRecords(Protocol):
+    """What DNS says of a mail domain; nothing where it says nothing, or nobody answers in time."""
+
+    async def srv(self, name: str) -> Sequence[Srv]: ...
+
+    async def mx(self, domain: str) -> Sequence[str]:
+        """The hosts that take its mail in, the preferred first."""
+        ...
+
+
+class MailboxReading(Protocol):
+    """How `inbox_sync` gets on with a mailbox."""
+
+    async def of(self, team_id: str, account_id: str) -> MailboxState | None:
+        """None where it was not taken in yet. Raises `Outage`."""
         ...
 
 

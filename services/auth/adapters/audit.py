@@ -13,8 +13,12 @@ class MongoAuditLog:
     def __init__(self, db: Database) -> None:
         self._audit = db["audit"]
 
-    async def page(self, team_id: str, before: str | None, limit: int) -> Sequence[AuditRecord]:
+    async def page(
+        self, team_id: str, before: str | None, limit: int, settings_only: bool = False
+    ) -> Sequence[AuditRecord]:
         wanted: Document = {"team_id": team_id}
+        if settings_only:
+            wanted["action"] = {"$not": {"$regex": r"^account\."}}
         if before is not None:
             wanted["_id"] = {"$lt": before}
         return [read_audit(found) async for found in self._audit.find(wanted).sort("_id", -1).limit(limit)]

@@ -24,8 +24,10 @@ _SENTENCES = {
     "login_throttled": "The {server} has seen too many logins and wants a pause.",
     "starttls_refused": "The {server} offers no STARTTLS.",
     "untrusted_certificate": "The {server} shows a certificate that cannot be trusted.",
+    "expired_certificate": "The certificate of the {server} has expired.",
     "tls_failed": "No protected connection to the {server} could be made.",
 }
+_RENEW = "Whoever runs the server must renew its certificate. Until then no password is sent to it."
 
 
 def refusal_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) -> Refused:
@@ -39,18 +41,29 @@ def refusal_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) ->
         )
     server = _server_of(error, form, settings)
     title = f"{server.upper()} server" if server else "mail server"
-    sentence = _SENTENCES.get(error.reason, "The {server} could not be used.").format(server=title)
+    reason = "expired_certificate" if _is_expired(error) else error.reason
     retry_after = error.retry_after if isinstance(error, Transient) else None
     return NotProved(
         error.reason,
-        sentence,
-        remedy=error.remedy,
+        sentence_of(reason, title),
+        remedy=_RENEW if reason == "expired_certificate" else error.remedy,
         field=_field_of(error, form, server),
         server_code=error.code,
         server_words=error.words,
         again=not isinstance(error, Permanent | ReauthRequired),
         retry_after=None if retry_after is None else max(1, round(retry_after.total_seconds())),
+        failed=tuple(name for name in form.servers if f"{name.upper()} server" in error.words),
     )
+
+
+def sentence_of(reason: str, server: str = "mail server") -> str:
+    """A provider's reason as a sentence for people."""
+    return _SENTENCES.get(reason, "The {server} could not be used.").format(server=server)
+
+
+def _is_expired(error: ProviderError) -> bool:
+    # OpenSSL's words for X509_V_ERR_CERT_HAS_EXPIRED.
+    return error.reason == "untrusted_certificate" and "certificate has expired" in error.words
 
 
 def _server_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) -> str:

@@ -35,7 +35,8 @@ class Conflict(Refused):
 
 
 class NotProved(Refused):
-    """`server_code` and `server_words` are the mail server's own."""
+    """`server_code` and `server_words` are the mail server's own. `failed` names the servers that did not let us in,
+    where the others did; empty where that is not known."""
 
     def __init__(
         self,
@@ -48,12 +49,14 @@ class NotProved(Refused):
         server_words: str = "",
         again: bool = False,
         retry_after: int | None = None,
+        failed: tuple[str, ...] = (),
     ) -> None:
         super().__init__(code, detail, remedy=remedy, field=field)
         self.server_code = server_code
         self.server_words = server_words
         self.again = again
         self.retry_after = retry_after
+        self.failed = failed
 
 
 def no_such_account() -> NotFound:

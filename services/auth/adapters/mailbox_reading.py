@@ -1,0 +1,70 @@
+"""How the reading of a mailbox goes, asked of `inbox_sync`, and a call whenever that may have changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from replywire_contracts.event import Model
+from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
+from replywire_contracts.v1.mailbox import MailboxGapRepaired, MailboxStalled, MailboxSynced
+from replywire_contracts.v1.rpc import MailboxState, MailboxStatus
+
+from services.runtime.rpc import RpcClient, RpcRefused
+
+WATCHED = (
+    MailboxSynced, MailboxStalled, MailboxGapRepaired, AccountConnected, AccountNeedsReauth, AccountDisconnected,
+)  # fmt: skip
+
+
+class _About(Model):
+    """Of any of these events: whose mailbox it tells of."""
+
+    account_id: str
+
+
+class RpcMailboxReading:
+    def __init__(self, rpc: Callable[[], RpcClient]) -> None:
+        self._rpc = rpc
+
+    async def of(self, team_id: str, account_id: str) -> MailboxState | None:
+        try:
+            state: MailboxState = await self._rpc().call(MailboxStatus(team_id=team_id, account_id=account_id))
+        except RpcRefused as refused:
+            if refused.code != "unknown_account":
+                raise
+            return None
+        return state
+
+
+class Watching:
+    """Wakes whoever watches an account, on every replica: it hears the events as they pass, and keeps no place."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+
+    async def listen(self, connection: Client) -> None:
+        for event in WATCHED:
+            await connection.subscribe(f"{event.kind()}.*", cb=self._heard)
+
+    @asynccontextmanager
+    async def watched(self, account_id: str) -> AsyncIterator[asyncio.Event]:
+        """Set whenever something of this account may have changed; the watcher clears it."""
+        call = asyncio.Event()
+        self._watchers.setdefault(account_id, set()).add(call)
+        try:
+            yield call
+        finally:
+            others = self._watchers[account_id]
+            others.discard(call)
+            if not others:
+                del self._watchers[account_id]
+
+    async def _heard(self, message: Msg) -> None:
+        if self._watchers:
+            about = _About.decode(message.data)
+            for call in self._watchers.get(about.account_id, ()):
+                call.set()

@@ -1,0 +1,74 @@
+"""The live part of a mailbox's page: its state as server-sent events, whenever the bus tells of a change."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from fastapi.responses import StreamingResponse
+
+from services.auth.domain.refusals import NotFound
+from services.auth.domain.visitor import Visitor
+from services.auth.pages.parts import Parts
+
+_MOST = 300
+"""Streams in this process: a page that gets none shows the same when it is loaded again."""
+_LONGEST = 15 * 60.0
+_LOOK_ANYWAY = 20.0
+"""Seconds after which it looks without being called; also what keeps proxies from closing a silent stream."""
+_TOGETHER = 0.25
+"""Seconds in which several calls become one look."""
+
+
+@dataclass(slots=True)
+class _Count:
+    open: int = 0
+
+
+_streams = _Count()
+
+
+def room() -> bool:
+    return _streams.open < _MOST
+
+
+def stream(parts: Parts, visitor: Visitor, account_id: str) -> StreamingResponse:
+    headers = {**parts.rendering.headers, "X-Accel-Buffering": "no"}
+    return StreamingResponse(_states(parts, visitor, account_id), media_type="text/event-stream", headers=headers)
+
+
+async def _states(parts: Parts, visitor: Visitor, account_id: str) -> AsyncIterator[str]:
+    _streams.open += 1
+    ends = asyncio.get_running_loop().time() + _LONGEST  # the browser then asks again by itself
+    try:
+        async with parts.watching.watched(account_id) as called:
+            said = ""
+            while asyncio.get_running_loop().time() < ends:
+                called.clear()
+                told = await _told(parts, visitor, account_id)
+                if told is None:
+                    return
+                yield f"data: {told}\n\n" if told != said else ": still here\n\n"
+                said = told
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_ANYWAY):
+                        await called.wait()
+                        await asyncio.sleep(_TOGETHER)
+    finally:
+        _streams.open -= 1
+
+
+async def _told(parts: Parts, visitor: Visitor, account_id: str) -> str | None:
+    """None once this visitor may no longer see it."""
+    if await parts.visits.sessions.find(visitor.session_id, parts.now()) is None:
+        return None
+    try:
+        account = await parts.account(visitor, account_id)
+    except NotFound:
+        return None
+    health = await parts.health(account)
+    part = parts.rendering.part("_health.html", health=health, account=account)
+    return json.dumps({"title": health.title, "sentence": health.sentence, "part": part})

@@ -1,0 +1,94 @@
+"""What the pages are made of: the uses they lead to, and what is common to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from replywire_contracts.v1.rpc import MailboxState
+
+from services.auth.adapters.mailbox_reading import Watching
+from services.auth.admin_consents import AdminConsents
+from services.auth.connecting import Connecting
+from services.auth.discovering import Discovering
+from services.auth.domain.account import Account, State
+from services.auth.domain.links import Purpose
+from services.auth.domain.refusals import NotFound
+from services.auth.domain.returning import host_of, returned
+from services.auth.domain.visitor import Visitor
+from services.auth.links import Links
+from services.auth.oauth_apps import OAuthApps
+from services.auth.oauth_connecting import OAuthConnecting
+from services.auth.pages.health import Health, health_of
+from services.auth.pages.rendering import Rendering
+from services.auth.pages.visits import Visit, Visits
+from services.auth.ports import Accounts, AuditLog, MailboxReading
+from services.auth.team_settings import TeamSettingsChanges
+from services.runtime.outcomes import Outage
+
+MOST_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    rendering: Rendering
+    visits: Visits
+    links: Links
+    accounts: Accounts
+    connecting: Connecting
+    oauth: OAuthConnecting
+    oauth_apps: OAuthApps
+    consents: AdminConsents
+    discovering: Discovering
+    team_settings: TeamSettingsChanges
+    audit: AuditLog
+    reading: MailboxReading
+    watching: Watching
+    reads: Callable[[str], bool]
+    """Whether an e-mail client has an inbox that is read."""
+    connects: Callable[[str], bool]
+    """Whether this deployment can connect an e-mail client."""
+    now: Callable[[], datetime]
+
+    async def account(self, visitor: Visitor, account_id: str) -> Account:
+        """One that this visitor may see. Raises `NotFound`: the answer is the same for what is not there."""
+        account = await self.accounts.of_team(visitor.team_id, account_id)
+        own = account is not None and (visitor.person in account.people or visitor.account_id == account_id)
+        if account is None or not own or visitor.purpose is Purpose.SETTINGS:
+            raise NotFound(
+                "not_found", "You have no such mailbox here.", remedy="Look at your mailboxes, or connect one."
+            )
+        return account
+
+    async def own_accounts(self, visitor: Visitor) -> list[Account]:
+        """The living ones, the newest first; disconnected ones are history."""
+        if visitor.purpose is not Purpose.CONNECT:
+            return []
+        found = await self.accounts.page(visitor.team_id, None, MOST_SHOWN, None, visitor.person)
+        living = [account for account in found if account.state is not State.DISCONNECTED]
+        return sorted(living, key=lambda account: account.created_at, reverse=True)
+
+    async def health(self, account: Account) -> Health:
+        """How it is now; who does not answer holds nothing up."""
+        reads = self.reads(account.client)
+        reading: MailboxState | None = None
+        asked = True
+        if account.state is not State.DISCONNECTED and reads:
+            try:
+                reading = await self.reading.of(account.team_id, account.account_id)
+            except Outage:
+                asked = False
+        return health_of(account, reading, asked=asked, reads=reads)
+
+
+def ground(visit: Visit) -> dict[str, Any]:
+    """What every page needs."""
+    visitor = visit.visitor
+    return {
+        "visitor": visitor,
+        "form_token": visit.form_token,
+        "back": returned(visitor.return_to),
+        "product": host_of(visitor.return_to),
+    }

@@ -1,0 +1,83 @@
+"""What the pages call things: each e-mail client, each state, each change, in words for people. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ClientWords:
+    title: str
+    who: str
+    """Whose mailboxes it is for."""
+    way: str
+    """How it is connected, and what is kept."""
+    action: str
+    for_admins: str
+    """What offering it means."""
+
+
+CLIENTS: dict[str, ClientWords] = {
+    "gmail": ClientWords(
+        "Gmail",
+        "Google Workspace and gmail.com",
+        "You sign in with Google. We never see your password.",
+        "Continue with Google",
+        "People sign in with Google. Only a token is kept, sealed.",
+    ),
+    "microsoft365": ClientWords(
+        "Microsoft 365",
+        "Outlook and Exchange Online",
+        "You sign in with Microsoft. We never see your password.",
+        "Continue with Microsoft",
+        "People sign in with Microsoft. Only a token is kept, sealed.",
+    ),
+    "smtp_imap": ClientWords(
+        "SMTP / IMAP server",
+        "Any other mail provider",
+        "You enter your servers and password. Both are tried before anything is saved.",
+        "Enter your servers",
+        "People enter their servers and password, which is kept sealed and never shown again.",
+    ),
+    "ews": ClientWords(
+        "Microsoft Exchange (EWS)",
+        "Exchange servers that a company runs itself",
+        "You enter your Exchange login.",
+        "Enter your login",
+        "For Exchange servers that you run yourselves. Exchange Online does not take part any more.",
+    ),
+    "external": ClientWords(
+        "External e-mail client",
+        "Mail that your own software sends",
+        "No mailbox is connected: your team's own software sends and reports back.",
+        "Add an address",
+        "Your own software takes each message over the API, sends it, and reports what became of it.",
+    ),
+}
+
+
+def client(name: str) -> ClientWords:
+    return CLIENTS.get(name) or ClientWords(name, "", "", "Connect", "")
+
+
+SECURITY = {"tls": "TLS from the start", "starttls": "STARTTLS", "plain": "None (sandbox only)"}
+
+ACTIONS = {
+    "settings.offered_changed": "changed which clients are offered",
+    "settings.consent_rule_changed": "changed whether admin consent is required",
+    "settings.policy_changed": "changed a client's policy",
+    "settings.client_allowed": "switched a client on for this team",
+    "settings.client_disallowed": "switched a client off for this team",
+}
+"""What the audit log's actions are called; others are shown by their own name."""
+
+
+def action(name: str) -> str:
+    return ACTIONS.get(name) or name.replace(".", ": ").replace("_", " ")
+
+
+def actor(name: str) -> str:
+    kind, _, who = name.partition(":")
+    return {"person": who, "key": f"API key {who}", "operator": "The operator", "provider": "The provider"}.get(
+        kind, name
+    )
