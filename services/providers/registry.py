@@ -10,6 +10,7 @@ _CLIENTS: dict[str, tuple[str, str]] = {
     # client: (module that holds `CLIENT`, the extra that brings its libraries)
     "smtp_imap": ("services.providers.smtp_imap", "send"),
     "gmail": ("services.providers.gmail", "send"),
+    "microsoft365": ("services.providers.microsoft365", "auth"),
     "external": ("services.providers.external", "send"),
     "memory": ("services.providers.memory", "send"),
 }

@@ -12,6 +12,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,8 @@ def require_node() -> None:
 
 
 class GoogleOidc:
-    """`async with GoogleOidc() as google`. `issuer` is what auth is told as `google_issuer`."""
+    """`async with GoogleOidc() as google`, or `start` and `stop` in whatever event loop. `issuer` is what auth is told
+    as `google_issuer`."""
 
     client_id = CLIENT_ID
     client_secret = CLIENT_SECRET
@@ -54,9 +57,8 @@ class GoogleOidc:
         self.issuer = f"http://127.0.0.1:{self.port}"
         self.introspection_url = f"{self.issuer}/double/introspect"
         self._redirect_uris = list(redirect_uris)
-        self._process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._said: list[str] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
 
     async def __aenter__(self) -> GoogleOidc:
         await self.start()
@@ -69,37 +71,24 @@ class GoogleOidc:
         app = {
             "client_id": self.client_id, "client_secret": self.client_secret, "redirect_uris": self._redirect_uris,
         }  # fmt: skip
-        self._process = await asyncio.create_subprocess_exec(
-            "node", str(_HOME / "server.mjs"), json.dumps({"port": self.port, "clients": [app]}),
-            cwd=_HOME, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        ready = asyncio.Event()
-        self._reading = asyncio.create_task(self._read(ready))
-        async with asyncio.timeout(_START_SECONDS):
-            await ready.wait()
-        if self._process.returncode is not None:
-            raise RuntimeError(f"Google's double did not start:\n{self.log}")
+        given = json.dumps({"port": self.port, "clients": [app]})
+        command = ["node", str(_HOME / "server.mjs"), given]
+        self._process = subprocess.Popen(command, cwd=_HOME, stdout=self._log, stderr=self._log)
+        async with asyncio.timeout(_START_SECONDS), httpx.AsyncClient() as http:
+            while not await _ready(http, self.issuer):
+                if self._process.poll() is not None:
+                    raise RuntimeError(f"Google's double did not start:\n{self.log}")
+                await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None:
             self._process.kill()
-            await self._process.wait()
-        if self._reading is not None:
-            await self._reading
-
-    async def _read(self, ready: asyncio.Event) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            self._said.append(line.decode(errors="replace"))
-            if line.strip() == b"ready":
-                ready.set()
-        await self._process.wait()
-        ready.set()
+            self._process.wait()
 
     @property
     def log(self) -> str:
-        return "".join(self._said)
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
 
     # -- making it ill, and looking ------------------------------------------------------------------------------------
 
@@ -167,6 +156,13 @@ class GoogleOidc:
                     urljoin(str(answer.url), form), data=_filled(answer.text, email, untick, cancel)
                 )
         raise AssertionError(f"the sign-in led nowhere: {answer.status_code} {answer.text[:500]}")
+
+
+async def _ready(http: httpx.AsyncClient, issuer: str) -> bool:
+    try:
+        return (await http.get(f"{issuer}/.well-known/openid-configuration")).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def _form(page: str) -> str | None:
