@@ -108,7 +108,9 @@ class Entra:
         await self._stack.aclose()
 
     def heal(self) -> None:
-        self.knobs = Knobs()
+        """As on the first day: healthy, empty, nobody known."""
+        self.knobs, self.counts = Knobs(), Counts()
+        self.directory.forget()
 
     # -- a person at the pages -----------------------------------------------------------------------------------------
 

@@ -78,6 +78,11 @@ class Directory:
     access_tokens: dict[str, tuple[Grant, float]] = field(default_factory=dict)
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "double", "use": "sig"}))
 
+    def forget(self) -> None:
+        """All but the apps."""
+        for known in (self.tenants, self.codes, self.refresh_tokens, self.access_tokens):
+            known.clear()
+
     def tenant(self, domain: str, *, people_may_consent: bool = True) -> Tenant:
         tenant = Tenant(domain, people_may_consent=people_may_consent)
         self.tenants[tenant.tenant_id] = tenant
