@@ -32,8 +32,10 @@ class Dovecot:
 
     host = "localhost"
 
-    def __init__(self, folders: Mapping[str, str | None] | None = None, settings: str = "") -> None:
-        """`settings`: more lines of configuration."""
+    def __init__(
+        self, folders: Mapping[str, str | None] | None = None, settings: str = "", passdb: str | None = None
+    ) -> None:
+        """`settings`: more lines of configuration. `passdb`: who may log in, instead of everybody with PASSWORD."""
         # Not below pytest's folder: that one is closed to other users, and as root the mail belongs to another user.
         self.root = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.imap_port, self.imaps_port = _free_ports(2)
@@ -42,6 +44,7 @@ class Dovecot:
         self._process: subprocess.Popen[bytes] | None = None
         self._as_root = os.geteuid() == 0
         self._owner = pwd.getpwnam("nobody") if self._as_root else pwd.getpwuid(os.geteuid())
+        self._passdb = passdb or f"  driver = static\n  args = password={PASSWORD}"
         self._prepare(FOLDERS if folders is None else folders, settings)
 
     async def start(self) -> None:
@@ -166,8 +169,7 @@ disable_plaintext_auth = no
 auth_failure_delay = 0
 auth_mechanisms = plain login xoauth2
 passdb {{
-  driver = static
-  args = password={PASSWORD}
+{self._passdb}
 }}
 userdb {{
   driver = static

@@ -11,9 +11,10 @@ Token: TypeAlias = Union[bytes, list["Token"], None]  # noqa: UP007 - `|` cannot
 
 _MAX_DEPTH = 100
 _MAX_TOKENS = 100_000
-# An atom may carry a section in brackets, which holds blanks and parentheses of its own: BODY[HEADER.FIELDS (A B)]<0>
+# A section in brackets holds blanks and parentheses of its own: BODY[HEADER.FIELDS (A B)]<0>. Other brackets are
+# letters like any other: [Gmail]/Drafts
 _PIECE = re.compile(
-    rb'[ \t]*(?:([()])|"((?:[^"\\]|\\.)*)"|~?\{(\d+)\}$|([^\s()"{\[]+(?:\[[^\]]*\](?:<\d+>)?)?))', re.DOTALL
+    rb'[ \t]*(?:([()])|"((?:[^"\\]|\\.)*)"|~?\{(\d+)\}$|((?:[A-Za-z0-9.]+\[[^\]]*\](?:<\d+>)?)|[^\s()"{]+))', re.DOTALL
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 

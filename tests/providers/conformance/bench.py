@@ -48,6 +48,11 @@ class Bench(Protocol):
         """What lies in the Sent folder."""
         ...
 
+    @property
+    def sent_folder(self) -> str:
+        """As people see it."""
+        ...
+
 
 def message(bench: Bench, *recipients: str) -> Outgoing:
     """One that was never sent before."""

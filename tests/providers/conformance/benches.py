@@ -17,6 +17,7 @@ from services.providers.memory.world import World
 from services.providers.protocols import Client, ConnectPolicy
 from services.providers.types import Credentials
 from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.gmail import SENT, Gmail
 from tests.servers.smtp_sink import SmtpSink
 
 _USERS = count(1)
@@ -34,6 +35,7 @@ class MemoryBench:
     address: str = "ada@example.com"
     recipient: str = "bob@example.org"
     backlog: int = 1201
+    sent_folder: str = "Sent"
     client: Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +62,7 @@ class DovecotBench:
     user: str = field(default_factory=lambda: f"user{next(_USERS)}")
     recipient: str = "bob@example.org"
     backlog: int = 1201
+    sent_folder: str = "Sent"
     client: Client = field(default_factory=lambda: registry.client("smtp_imap"))
 
     @property
@@ -90,11 +93,46 @@ class DovecotBench:
 
 
 @dataclass(slots=True)
+class GmailBench:
+    gmail: Gmail
+    smtp: str = "tls"
+    """How its SMTP connections are protected: from the start (465), or by STARTTLS (587)."""
+    address: str = field(default_factory=lambda: f"user{next(_USERS)}@example.com")
+    recipient: str = "bob@example.org"
+    backlog: int = 1201
+    sent_folder: str = SENT
+    client: Client = field(default_factory=lambda: registry.client("gmail"))
+
+    @property
+    def policy(self) -> ConnectPolicy:
+        return ConnectPolicy(
+            allowed_networks=("127.0.0.0/8", "::1/128"),
+            extra_ports=self.gmail.ports,
+            ca_file=self.gmail.dovecot.ca_file,
+            hosts=self.gmail.hosts(self.smtp),
+        )
+
+    def credentials(self) -> Credentials:
+        token = self.gmail.tokens.give(f"token-of-{self.address}", self.address)
+        return credentials("gmail", self.address, {}, {"access_token": token})
+
+    async def deliver(self, *raws: bytes, folder: str = "INBOX") -> None:
+        self.gmail.dovecot.deliver(self.address, *raws, folder=folder)
+
+    async def taken(self) -> list[str]:
+        return self.gmail.sink.message_ids()
+
+    async def in_sent(self) -> list[bytes]:
+        return self.gmail.dovecot.messages(self.address, "Sent")
+
+
+@dataclass(slots=True)
 class SandboxBench:
     sandbox: SandboxMail
     address: str = field(default_factory=lambda: f"user{next(_USERS) % 100 + 1}@example.com")
     recipient: str = "user1@example.com"
     backlog: int = 501
+    sent_folder: str = "Sent"
     client: Client = field(default_factory=lambda: registry.client("smtp_imap"))
 
     @property

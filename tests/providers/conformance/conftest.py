@@ -9,7 +9,8 @@ import pytest
 
 from deploy.embedded.sandbox import SandboxMail
 from tests.providers.conformance.bench import Bench
-from tests.providers.conformance.benches import SANDBOX_USERS, DovecotBench, MemoryBench, SandboxBench
+from tests.providers.conformance.benches import SANDBOX_USERS, DovecotBench, GmailBench, MemoryBench, SandboxBench
+from tests.servers.gmail import Gmail
 from tests.servers.smtp_sink import SmtpSink
 
 
@@ -22,6 +23,14 @@ def shared_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpSink]:
 
 
 @pytest.fixture(scope="session")
+def shared_gmail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gmail]:
+    gmail = Gmail(tmp_path_factory.mktemp("gmail"))
+    asyncio.run(gmail.start())
+    yield gmail
+    asyncio.run(gmail.stop())
+
+
+@pytest.fixture(scope="session")
 def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxMail]:
     sandbox = SandboxMail(tmp_path_factory.mktemp("sandbox"), users=SANDBOX_USERS)
     asyncio.run(sandbox.start())
@@ -29,12 +38,14 @@ def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
     asyncio.run(sandbox.stop())
 
 
-@pytest.fixture(params=["memory", "dovecot", "sandbox"])
+@pytest.fixture(params=["memory", "dovecot", "gmail", "sandbox"])
 def bench(request: pytest.FixtureRequest) -> Bench:
     match request.param:
         case "memory":
             return MemoryBench()
         case "dovecot":
             return DovecotBench(request.getfixturevalue("shared_dovecot"), request.getfixturevalue("shared_sink"))
+        case "gmail":
+            return GmailBench(request.getfixturevalue("shared_gmail"))
         case _:
             return SandboxBench(request.getfixturevalue("shared_sandbox"))

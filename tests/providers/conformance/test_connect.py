@@ -13,7 +13,7 @@ async def test_a_right_login_is_proved_and_the_sent_folder_learnt(bench: Bench) 
     given = bench.credentials()
     proof = await bench.client.connect(bench.policy).prove(bench.address, given.settings, given.secret)
     assert proof.address == bench.address
-    assert proof.settings["sent_folder"] == "Sent"
+    assert proof.settings["sent_folder"] == bench.sent_folder
     assert {name: proof.settings[name] for name in given.settings}.keys() == given.settings.keys()
     assert not [value for value in given.secret.values() if value in repr(proof)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from services.providers.errors import ReauthRequired
 from services.providers.protocols import Send
-from services.providers.types import CopyVerdict, Phase, ProbeVerdict
+from services.providers.types import CopyVerdict, Outgoing, Phase, ProbeVerdict
 from tests.providers.conformance.bench import Bench, Noted, message
 
 
@@ -20,6 +20,13 @@ async def send(bench: Bench) -> AsyncIterator[Send]:
     send = bench.client.send(bench.policy)
     yield send
     await send.close()
+
+
+async def filed(bench: Bench, send: Send, outgoing: Outgoing) -> CopyVerdict:
+    """Where the provider files what it sends, nothing else puts a message there."""
+    if bench.client.capabilities.files_sent_copy:
+        await send.submit(outgoing, bench.credentials(), Noted())
+    return (await send.file_sent_copy(outgoing, bench.credentials())).verdict
 
 
 async def test_a_submission_is_taken_once_and_every_phase_noted_in_order(bench: Bench, send: Send) -> None:
@@ -51,7 +58,10 @@ async def test_a_wrong_password_asks_for_reconnection_and_takes_nothing(bench: B
     wrong = replace(given, secret=dict.fromkeys(given.secret, "not-the-password"))
     outgoing = message(bench)
     with pytest.raises(ReauthRequired):
-        await send.file_sent_copy(outgoing, wrong)
+        await send.probe(outgoing, wrong, None)
+    if not bench.client.capabilities.files_sent_copy:
+        with pytest.raises(ReauthRequired):
+            await send.file_sent_copy(outgoing, wrong)
     assert await bench.in_sent() == []
 
 
@@ -64,10 +74,11 @@ async def test_many_at_once_are_taken_once_each(bench: Bench, send: Send) -> Non
 
 async def test_the_sent_copy_is_filed_once_however_often_it_is_asked_for(bench: Bench, send: Send) -> None:
     outgoing = message(bench)
-    first = await send.file_sent_copy(outgoing, bench.credentials())
-    assert first.verdict is CopyVerdict.FILED
-    again = [await send.file_sent_copy(outgoing, bench.credentials()) for _ in range(2)]
-    assert [copy.verdict for copy in again] == [CopyVerdict.ALREADY_THERE] * 2
+    first = await filed(bench, send, outgoing)
+    files = bench.client.capabilities.files_sent_copy
+    assert first is (CopyVerdict.PROVIDER_FILES if files else CopyVerdict.FILED)
+    again = [(await send.file_sent_copy(outgoing, bench.credentials())).verdict for _ in range(2)]
+    assert again == [CopyVerdict.PROVIDER_FILES if files else CopyVerdict.ALREADY_THERE] * 2
     copies = [raw for raw in await bench.in_sent() if outgoing.message_id.encode() in raw]
     assert [raw.replace(b"\r\n", b"\n") for raw in copies] == [outgoing.mime.replace(b"\r\n", b"\n")]
 
@@ -78,7 +89,7 @@ async def test_a_probe_never_sends_and_finds_what_is_in_the_sent_folder(bench: B
     absent = await send.probe(outgoing, bench.credentials(), None)
     assert absent.verdict is not ProbeVerdict.FOUND
     assert await bench.taken() == before
-    await send.file_sent_copy(outgoing, bench.credentials())
+    await filed(bench, send, outgoing)
     found = await send.probe(outgoing, bench.credentials(), None)
     assert found.verdict is ProbeVerdict.FOUND
     assert found.identities is not None

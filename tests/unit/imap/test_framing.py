@@ -8,7 +8,10 @@ from services.providers.imap.framing import Bounds, Framer, FramingError
 
 LINE = st.binary(max_size=40).map(lambda octets: octets.translate(None, b"\r\n{}"))
 LITERAL = st.binary(max_size=200)
-RESPONSE = st.tuples(LINE, st.lists(st.tuples(LITERAL, LINE), max_size=3))
+STATUSES = (b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH")
+"""Their text announces no literal."""
+FIRST = LINE.filter(lambda line: not line.upper().startswith(STATUSES))
+RESPONSE = st.tuples(FIRST, st.lists(st.tuples(LITERAL, LINE), max_size=3))
 
 
 def on_the_wire(line: bytes, pieces: list[tuple[bytes, bytes]]) -> tuple[bytes, list[bytes]]:

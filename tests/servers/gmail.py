@@ -1,0 +1,112 @@
+"""A double of Gmail: Dovecot and smtp-sink, each behind a small front that adds what Google adds.
+
+Dovecot decides every login by asking an OAuth provider about the token: its own table of tokens, or another's
+introspection. Knobs of the fronts make it misbehave.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from pathlib import Path
+from typing import Any
+
+from tests.servers.dovecot import Dovecot
+from tests.servers.gmail_imap import ImapFront, number
+from tests.servers.gmail_smtp import SmtpFront
+from tests.servers.gmail_threads import OwnLoop
+from tests.servers.gmail_tokens import TokenTable
+from tests.servers.smtp_sink import SmtpSink
+
+ALL, SENT, SPAM, TRASH, DRAFTS = (f"[Gmail]/{name}" for name in ("All Mail", "Sent Mail", "Spam", "Trash", "Drafts"))
+FOLDERS = {ALL: "\\All", SENT: "\\Sent", SPAM: "\\Junk", TRASH: "\\Trash", DRAFTS: "\\Drafts"}
+_CALLED = {"Junk": SPAM, "Sent": SENT}
+_LABELS = {"INBOX": "Inbox", SENT: "Sent", DRAFTS: "Draft"}
+_OWN_NAME = re.compile(rb"^message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
+
+
+class GmailDovecot(Dovecot):
+    """The mailboxes. What is delivered lies in All Mail too, under its label, unless it is spam or in the bin."""
+
+    def __init__(self, introspection_url: str) -> None:
+        super().__init__(FOLDERS, passdb="  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = OAUTH2")
+        self.labels: dict[tuple[str, str], set[str]] = {}
+        oauth2 = self.root / "oauth2.conf"
+        oauth2.write_text(
+            f"introspection_url = {introspection_url}\nintrospection_mode = post\nusername_attribute = email\n"
+            "active_attribute = active\nactive_value = true\n"
+        )
+        configuration = self.root / "dovecot.conf"
+        text = configuration.read_text().replace("args = OAUTH2", f"args = {oauth2}")
+        configuration.write_text(text.replace("auth_mechanisms = plain login xoauth2", "auth_mechanisms = xoauth2"))
+
+    def maildir(self, user: str, folder: str = "INBOX") -> Path:
+        return super().maildir(user, _CALLED.get(folder, folder))
+
+    def deliver(self, user: str, *messages: bytes, folder: str = "INBOX", received: float | None = None) -> None:
+        folder = _CALLED.get(folder, folder)
+        label = _LABELS.get(folder)
+        for message in messages if label else ():
+            if own := _OWN_NAME.search(message):
+                self.labels.setdefault((user, own[1].decode()), set()).add(label or "")
+        super().deliver(user, *messages, folder=folder, received=received)
+        if folder not in (SPAM, TRASH, ALL):
+            super().deliver(user, *messages, folder=ALL, received=received)
+
+
+class Gmail:
+    """`tokens` opens the mailboxes where no other provider's `introspection_url` is given."""
+
+    host = "localhost"
+
+    def __init__(self, folder: Path, *, introspection_url: str | None = None, sink: SmtpSink | None = None) -> None:
+        self.tokens = TokenTable()
+        self.sink = sink or SmtpSink(folder / "sink")
+        self._url = introspection_url
+        self._loop = OwnLoop()
+
+    async def start(self) -> None:
+        self._loop.start()
+        self._loop.run(self.tokens.start())
+        self.dovecot = GmailDovecot(self._url or self.tokens.url)
+        await self.dovecot.start()
+        await self.sink.start()
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(self.dovecot.root / "server.pem")
+        self.imap = ImapFront(self.dovecot.imap_port, tls, self.dovecot.labels)
+        self.smtp = SmtpFront(self.dovecot.imap_port, lambda: self.sink.port, tls, self._file)
+        self._loop.run(self.imap.start())
+        self._loop.run(self.smtp.start())
+
+    async def stop(self) -> None:
+        for server in (self.imap, self.smtp, self.tokens):
+            self._loop.run(server.stop())
+        self._loop.stop()
+        await self.sink.stop()
+        await self.dovecot.stop()
+        self.dovecot.remove()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return (self.imap.port, *self.smtp.ports.values())
+
+    def hosts(self, smtp: str = "tls") -> dict[str, Any]:
+        """What redirects the client here: `ConnectPolicy.hosts`, REPLYWIRE_PROVIDER_HOSTS."""
+        return {
+            "gmail": {
+                "smtp": {"host": self.host, "port": self.smtp.ports[smtp], "security": smtp},
+                "imap": {"host": self.host, "port": self.imap.port, "security": "tls"},
+            }
+        }
+
+    def expire(self, token: str) -> int:
+        """The token opens nothing more, and the sessions it had opened are told so: how many there were."""
+        self.tokens.expire(token)
+        return self._loop.run(self.imap.say_bye(token))
+
+    def thread_of(self, address: str, message_id: str) -> str:
+        """The conversation that this message begins."""
+        return str(number(address, message_id.encode()))
+
+    def _file(self, address: str, message: bytes) -> None:
+        self.dovecot.deliver(address, message, folder=SENT)
