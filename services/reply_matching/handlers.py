@@ -64,6 +64,7 @@ class Handlers:
                 block=message.block.encode("latin-1"),
                 received_at=datetime.fromtimestamp(message.received_at, UTC),
                 provider_thread_id=message.thread,
+                by_owner=message.own,
             )
             for message in asked.messages
         ]

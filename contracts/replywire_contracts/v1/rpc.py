@@ -219,6 +219,7 @@ class JudgedHeaders(Model):
     block: str = Field(max_length=65536)
     received_at: int = Field(description="Unix seconds: read and written by the ten thousand, so no date text")
     thread: str | None = Field(default=None, max_length=512)
+    own: bool = Field(default=False, description="The provider says that the mailbox's own person sent it")
 
 
 class Verdict(Model):

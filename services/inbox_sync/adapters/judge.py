@@ -73,8 +73,8 @@ class RpcJudge:
 
 
 def _encoded(account: Account, ref_prefix: str, headers: Sequence[HeaderSet], inside: bool) -> bytes:
-    """`Judge` in JSON. Latin-1 gives every octet its own character; a thread only where there is one."""
-    messages = [
+    """`Judge` in JSON. Latin-1 gives every octet its own character; what a provider adds only where it does."""
+    messages: list[dict[str, object]] = [
         {
             "ref": ref_prefix + header.ref.key,
             "block": header.block[:_MAX_BLOCK].decode("latin-1"),
@@ -85,6 +85,8 @@ def _encoded(account: Account, ref_prefix: str, headers: Sequence[HeaderSet], in
     for message, header in zip(messages, headers, strict=True):
         if header.provider_thread_id and len(header.provider_thread_id) <= _MAX_THREAD:
             message["thread"] = header.provider_thread_id
+        if header.own:
+            message["own"] = True
     return to_json(
         {
             "team_id": account.team_id,

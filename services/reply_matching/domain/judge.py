@@ -102,8 +102,12 @@ def judge(found_for: Candidates, found: Found, own_addresses: Set[str] = frozens
     headers = found_for.headers
     sender = address_of(headers.raw(b"from"))
     members = _members(found_for, found)
-    if _is_own_copy(found_for, found) or (sender in own_addresses and not found_for.report_like):
+    own_copy = _is_own_copy(found_for, found)
+    if own_copy or ((message.by_owner or sender in own_addresses) and not found_for.report_like):
         own_members = members if confidence is Confidence.CERTAIN else ()
+        if own_copy and tracked.account_id == message.account_id:
+            # What we sent tells here in which conversation its provider has put it.
+            own_members += tuple(key for key in found_for.thread if not found.get(key))
         return Verdict(VerdictKind.UNRELATED, message.ref, tracked=tracked, own=True, members=own_members)
     return Verdict(
         VerdictKind.MATCH,

@@ -38,6 +38,8 @@ class JudgedMessage:
     received_at: datetime
     """The server's date; aware UTC."""
     provider_thread_id: str | None = None
+    by_owner: bool = False
+    """The provider says that the mailbox's own person sent it, from whatever address of theirs."""
 
 
 @dataclass(frozen=True, slots=True)

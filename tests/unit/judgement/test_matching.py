@@ -160,6 +160,27 @@ def test_the_providers_thread_leads_home_in_the_same_mailbox_only() -> None:
     assert verdict_on(block(), found, provider_thread_id="Th/1=", account_id="a2").kind is VerdictKind.UNRELATED
 
 
+def test_our_own_copy_tells_the_conversation_that_its_provider_has_put_it_into() -> None:
+    found = known(tracked(), marker="mark-1")
+    copy = block(message_id="<r1@example.com>", from_="Alice <alice@example.com>", x_replywire_id="mark-1")
+    seen = remember(found, verdict_on(copy, found, provider_thread_id="1800"))
+    answer = block(in_reply_to="", subject="No names at all")
+    verdict = verdict_on(answer, seen, provider_thread_id="1800")
+    assert (verdict.kind, verdict.matched_by) == (VerdictKind.MATCH, MatchedBy.PROVIDER_THREAD)
+    elsewhere = remember(found, verdict_on(copy, found, provider_thread_id="1800", account_id="a2"))
+    assert verdict_on(answer, elsewhere, provider_thread_id="1800").kind is VerdictKind.UNRELATED
+
+
+def test_what_the_person_answered_from_an_alias_is_no_reply_and_leads_on() -> None:
+    found = known(tracked())
+    alias = block(message_id="<alias@example.net>", from_="Al <al@example.net>", in_reply_to="<r1@example.com>")
+    assert verdict_on(alias, found).kind is VerdictKind.MATCH, "by its address alone nobody could tell"
+    ours = verdict_on(alias, found, by_owner=True)
+    assert (ours.kind, ours.own) == (VerdictKind.UNRELATED, True)
+    theirs = block(message_id="<t@example.org>", in_reply_to="<alias@example.net>")
+    assert verdict_on(theirs, remember(found, ours)).kind is VerdictKind.MATCH
+
+
 def test_what_came_into_the_thread_before_our_message_does_not_answer_it() -> None:
     found = known(tracked(subject_key="", message_ids=()), provider_thread_id="Th/1=")
     early = verdict_on(block(), found, provider_thread_id="Th/1=", received_at=SENT - timedelta(hours=1))
