@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ COLLECTION = "idempotency"
 INDEX: dict[str, Any] = {"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 0}
 KEPT_FOR = timedelta(hours=24)
 HELD_FOR = timedelta(minutes=3)
-LONGEST_KEY = 255
+_LONGEST = 255
+SCHEMA = {"type": "string", "pattern": f'^("[!#-~]{{1,{_LONGEST}}}"|[!#-~]{{1,{_LONGEST}}})$'}
+_FORM = re.compile(f'"([!#-~]{{1,{_LONGEST}}})"|([!#-~]{{1,{_LONGEST}}})')
 _LARGEST_ANSWER = 8 * 2**20
 _NONCE = 12
 
@@ -64,18 +67,16 @@ class Request:
 
 def read_key(values: list[str]) -> str:
     """The draft's quoted string, or the bare text that many clients send. Raises `HttpProblem` 400."""
-    key = values[0].strip() if len(values) == 1 else ""
-    if len(key) >= 2 and key[0] == key[-1] == '"':
-        key = key[1:-1]
-    if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
+    given = _FORM.fullmatch(values[0]) if len(values) == 1 else None
+    if given is None:
         raise HttpProblem(
             400,
             "invalid_idempotency_key",
-            f"An idempotency key is 1 to {LONGEST_KEY} printable ASCII characters, given once.",
+            f"An idempotency key is 1 to {_LONGEST} visible ASCII characters, given once.",
             field=HEADER,
             remedy="Send a UUID of your own, a new one for each thing to create.",
         )
-    return key
+    return given[1] or given[2]
 
 
 class Answers:

@@ -71,7 +71,7 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
     "required": False,
     "description": "A text of your own, new for each thing to create: the same request again with the same key gets "
     "the first answer again for 24 hours and creates nothing more. A quoted string (IETF draft) or bare.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST_KEY, "pattern": "^[!#-~]+$"},
+    "schema": idempotency.SCHEMA,
     "example": NAMED[idempotency.HEADER],
 }
 

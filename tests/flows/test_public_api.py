@@ -1,0 +1,320 @@
+"""The whole HTTP API as strangers meet it, through the front door, derived from its own document."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from deploy.embedded.sandbox_mail.person import Person
+from deploy.front_door import document, table
+from services.runtime.operations import described, scopes_of
+from services.runtime.problem_shape import Problem
+from tests.servers.stack import TEAM, RunningStack, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "contracts/openapi/v1.json").read_text())
+OPERATIONS = list(described(DOCUMENT))
+ALICE, BOB = "alice@example.com", "bob@example.org"
+FOREIGN, REQUEST = "globex", "public-1"
+_EXAMPLES = 3
+"""Of each route and kind; with the examples and the edges of every field about 3,000 requests."""
+
+
+@dataclass
+class World:
+    """One team with a mailbox, a mail that was answered, an External account; and another team."""
+
+    running: RunningStack
+    ids: dict[str, str]
+
+    def client(self, key: str | None = None) -> httpx.AsyncClient:
+        key = key or self.running.stack.secrets.api_keys[TEAM]
+        url = self.running.stack.api_url
+        assert url is not None
+        return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+
+    @property
+    def foreign(self) -> httpx.AsyncClient:
+        return self.client(self.running.stack.secrets.api_keys[FOREIGN])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    quick = {"REPLYWIRE_PLACEMENT_SECONDS": "0.3"}
+    async with running(tmp_path_factory.mktemp("api"), front_door=True, env={"inbox_sync": quick}) as stack:
+        await stack.new_key(FOREIGN)
+        made = World(stack, {"account_id": await stack.connect_mailbox(ALICE)})
+        async with asyncio.timeout(90), made.client() as api:
+            await _answered(made, api)
+        yield made
+
+
+async def _answered(world: World, api: httpx.AsyncClient) -> None:
+    request = {"request_id": REQUEST, "account_id": world.ids["account_id"], "to": [{"email": BOB}], "subject": "Hello"}
+    assert (await api.post("/v1/messages", json={**request, "text": {"text": "Hello"}})).status_code == 201
+    message = await _until(api, f"/v1/messages/{REQUEST}", lambda told: told["state"] == "sent")
+    bob = Person(world.running.sandbox, BOB)
+    received = await asyncio.to_thread(bob.find, "INBOX", message["identities"]["message_ids"][0])
+    assert received is not None
+    await asyncio.to_thread(bob.answer, received, "Yes.")
+    replies = await _until(api, "/v1/replies", lambda told: bool(told["items"]))
+    world.ids |= {"request_id": REQUEST, "reply_id": replies["items"][0]["reply_id"]}
+    world.ids["key_id"] = (await api.get("/v1/api-keys")).json()["items"][0]["key_id"]
+
+
+async def _until(api: httpx.AsyncClient, path: str, holds: Any) -> Any:
+    while not holds(told := (await api.get(path)).json()):
+        await asyncio.sleep(0.1)
+    return told
+
+
+async def test_what_is_described_is_what_is_served(world: World) -> None:
+    async with httpx.AsyncClient() as http:
+        served = {
+            service: (await http.get(f"{world.running.stack.url(service)}/openapi.json")).json()
+            for service in table.SERVICES
+        }
+    assert json.loads(json.dumps(document.join(served))) == DOCUMENT, "run `make generate`"
+    async with world.client() as api:
+        assert (await api.get(table.DOCUMENT)).json() == DOCUMENT
+        page = await api.get(table.REFERENCE)
+        assert page.headers["content-type"].startswith("text/html")
+        assert all(f"id={operation['operationId']}>" in page.text for *_, operation in OPERATIONS)
+
+
+# -- one style of error ----------------------------------------------------------------------------------------------
+
+
+def requests(world: World, ids: dict[str, str] | None = None) -> Iterator[tuple[dict[str, Any], httpx.Request]]:
+    """A request of every route, as its example has it, with ids that exist or with the given ones."""
+    base = world.running.stack.api_url
+    for path, method, operation in OPERATIONS:
+        known = {**world.ids, **(ids or {})}
+        address = re.sub(r"\{([^}]+)\}", lambda match, known=known: known[match[1]], path)  # type: ignore[misc]
+        query = {
+            one["name"]: known.get(one["name"], one["example"])
+            for one in operation.get("parameters", ())
+            if one["in"] == "query" and one.get("required")
+        }
+        content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
+        more: dict[str, Any] = {}
+        for media_type, shown in content.items():
+            body = shown["example"]
+            if isinstance(body, dict):
+                body = json.dumps({name: known.get(name, value) for name, value in body.items()})
+            more = {"content": body.encode(), "headers": {"Content-Type": media_type}}
+        yield operation, httpx.Request(method.upper(), f"{base}{address}", params=query, **more)
+
+
+def is_problem(answer: httpx.Response, status: int) -> None:
+    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.text}"
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate(answer.json())
+    assert problem.status == status
+    assert problem.detail
+    assert problem.remedy
+    assert problem.request_id == answer.headers["x-request-id"]
+    assert problem.instance.endswith(problem.request_id)
+
+
+async def test_every_route_refuses_in_the_one_shape(world: World) -> None:
+    async with world.client() as api:
+        scopes = ["audit:read"]
+        made = (await api.post("/v1/api-keys", json={"scopes": scopes})).json()
+        for operation, request in requests(world):
+            if scopes_of(operation) is None:
+                continue
+            is_problem(await _sent(api, request, Authorization=None), 401)
+            is_problem(await _sent(api, request, Authorization="Bearer rw_unknown_key"), 401)
+            if not {*(scopes_of(operation) or ())} <= {*scopes}:
+                is_problem(await _sent(api, request, Authorization=f"Bearer {made['key']}"), 403)
+            if "requestBody" in operation:
+                is_problem(await _sent(api, request, **{"Content-Type": "text/x-other"}), 415)
+                is_problem(await _sent(api, request, **{"Content-Encoding": "gzip"}), 415)
+        for path in {path for path, *_ in OPERATIONS}:
+            methods = {method.upper() for other, method, _ in OPERATIONS if other == path}
+            answer = await api.request("PATCH", re.sub(r"\{[^}]+\}", "x", path))
+            is_problem(answer, 405)
+            assert set(answer.headers["allow"].split(", ")) == methods
+
+
+async def _sent(api: httpx.AsyncClient, request: httpx.Request, **headers: str | None) -> httpx.Response:
+    own = {**api.headers, **request.headers, **{name.lower(): value for name, value in headers.items()}}
+    shown = {name: value for name, value in own.items() if value is not None}
+    return await api.send(httpx.Request(request.method, request.url, headers=shown, content=request.content))
+
+
+async def test_what_is_nowhere_and_what_cannot_be_read_is_told_in_the_same_shape(world: World) -> None:
+    async with world.client() as api:
+        for path in (
+            "/",
+            "/v1",
+            "/v1/nothing",
+            "/v1/accounts/",
+            "/metrics",
+            "/openapi.json",
+            "/v1/accounts/%2e%2e/%2e%2e/metrics",
+        ):
+            is_problem(await api.get(path), 404)
+        as_json = {"Content-Type": "application/json"}
+        for content in (b"{", b"[" * 100_000, b"\xff\xfe", b"nonsense"):
+            answer = await api.post("/v1/accounts", content=content, headers=as_json)
+            is_problem(answer, answer.status_code)
+            assert answer.status_code in (400, 422)
+        large = await api.post("/v1/accounts", content=b"x" * (41 * 2**20), headers=as_json)
+        is_problem(large, 413)
+        wrong = await api.post("/v1/accounts", json={"client": "smtp_imap", "secret": {"password": ["hunter2"]}})
+        is_problem(wrong, 422)
+        assert {one["field"] for one in wrong.json()["errors"]} == {"address", "secret.password"}
+        assert "hunter2" not in wrong.text
+        assert (await api.get("/v1/accounts", headers={"X-Request-Id": "mine-1"})).headers["x-request-id"] == "mine-1"
+
+
+async def test_ids_of_the_callers_own_are_found_whatever_is_in_them(world: World) -> None:
+    odd = "a/b?c=1&d#e%2F"
+    request = {"request_id": odd, "account_id": world.ids["account_id"], "to": [{"email": "nobody"}]}
+    async with world.client() as api:
+        made = await api.post("/v1/messages", json=request)
+        assert made.status_code == 201
+        assert (await api.get(made.headers["location"])).json()["request_id"] == odd
+
+
+# -- nothing twice ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_creation_sent_again_under_its_key_creates_nothing_more(world: World) -> None:
+    async with world.client() as api:
+        body, once = {"name": "once", "scopes": ["replies:read"]}, {"Idempotency-Key": '"once-1"'}
+        first = await api.post("/v1/api-keys", json=body, headers=once)
+        again = await api.post("/v1/api-keys", json=body, headers=once)
+        assert (first.status_code, again.status_code, first.json()) == (201, 201, again.json())
+        assert again.headers["idempotency-replayed"] == "true"
+        assert "idempotency-replayed" not in first.headers
+        is_problem(await api.post("/v1/api-keys", json={**body, "name": "other"}, headers=once), 422)
+        is_problem(await api.post("/v1/api-keys", json=body, headers={"Idempotency-Key": "a b"}), 400)
+        burst = {"Idempotency-Key": "burst-1"}
+        answers = await asyncio.gather(
+            *(api.post("/v1/api-keys", json={**body, "name": "burst"}, headers=burst) for _ in range(8))
+        )
+        assert {answer.status_code for answer in answers} <= {201, 409}
+        assert len({answer.json()["key_id"] for answer in answers if answer.status_code == 201}) == 1
+        names = [key["name"] for key in (await api.get("/v1/api-keys", params={"limit": 200})).json()["items"]]
+        assert (names.count("once"), names.count("burst")) == (1, 1)
+        refused = {"Idempotency-Key": "corrected-1"}
+        is_problem(await api.post("/v1/api-keys", json={"scopes": ["nothing"]}, headers=refused), 422)
+        assert (await api.post("/v1/api-keys", json=body, headers=refused)).status_code == 201
+
+
+# -- another team ----------------------------------------------------------------------------------------------------
+
+
+async def test_another_teams_key_reads_nothing_changes_nothing_and_learns_nothing(world: World) -> None:
+    unknown = {
+        "account_id": "acc_000000000000000000000000",
+        "request_id": "public-0",
+        "reply_id": "0" * 32,
+        "key_id": "0" * 12,
+    }
+    async with world.client() as own, world.foreign as foreign:
+        before = await _everything(own)
+        for path, method, operation in OPERATIONS:
+            if method == "get" and "{" not in path:
+                listed = (await foreign.get(path)).text
+                assert not [name for name, value in world.ids.items() if value in listed], operation["operationId"]
+        tried = 0
+        for (operation, theirs), (_, nobodys) in zip(requests(world), requests(world, unknown), strict=True):
+            if not any(value in str(theirs.url) or value.encode() in theirs.content for value in world.ids.values()):
+                continue
+            tried += 1
+            one, other = await _sent(foreign, theirs), await _sent(foreign, nobodys)
+            told = f"{operation['operationId']}: {one.text} / {other.text}"
+            assert (one.status_code, _alike(one, world.ids)) == (other.status_code, _alike(other, unknown)), told
+            if one.status_code == 404:
+                assert one.json()["code"] == "not_found", told
+        assert tried >= len([path for path, *_ in OPERATIONS if "{" in path])
+        assert await _everything(own) == before
+
+
+async def _everything(api: httpx.AsyncClient) -> dict[str, Any]:
+    """All that the team can read, but for what moves by itself."""
+    told = {}
+    for path, method, _ in OPERATIONS:
+        if method == "get" and "{" not in path and path != "/v1/audit":
+            told[path] = _still((await api.get(path, params={"limit": 200})).json())
+    told["audit"] = [(one["action"], one["subject"]) for one in (await api.get("/v1/audit")).json()["items"]]
+    return told
+
+
+_MOVING = {"last_used_at", "synced_to", "rate_tokens", "progress", "holder"}
+
+
+def _still(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _still(inner) for name, inner in value.items() if name not in _MOVING}
+    return [_still(item) for item in value] if isinstance(value, list) else value
+
+
+def _alike(answer: httpx.Response, ids: dict[str, str]) -> str:
+    """The answer without what names its own request, the ids asked for, and the time."""
+    text = answer.text
+    for name, value in ids.items():
+        text = text.replace(value, f"<{name}>")
+    text = text.replace(answer.headers["x-request-id"], "<id>")
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b[0-9a-f]{24,}\b", "<made>", text)
+
+
+# -- everything else -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(300)
+async def test_no_request_at_all_is_answered_otherwise_than_described(world: World, tmp_path: Path) -> None:
+    """schemathesis: examples, the edges of every field, random requests good and bad, and chains along the links."""
+    key = world.running.stack.secrets.api_keys[TEAM]
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(CONFIG)
+    run = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
+        *("run", str(ROOT / "contracts/openapi/v1.json"), "--url", str(world.running.stack.api_url)),
+        *("--header", f"Authorization: Bearer {key}", "--phases", "examples,coverage,fuzzing,stateful"),
+        *("--exclude-checks", "positive_data_acceptance", "--max-examples", str(_EXAMPLES), "--workers", "2"),
+        *("--continue-on-failure", "--seed", "1", "--generation-database", "none", "--request-timeout", "30"),
+        cwd=tmp_path,
+        env={**os.environ, "REPLYWIRE_TEST_KEY_ID": key.split("_")[1], "NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    printed = (await run.communicate())[0].decode()
+    assert run.returncode == 0, printed
+    assert f"Tested: {len(OPERATIONS)}" in printed, printed
+
+
+CONFIG = """
+hooks = "tests.flows.schemathesis_hooks"
+
+[phases.coverage]
+unexpected-methods = []  # every route's 405 is asked for above
+
+[phases.stateful.generation]
+max-examples = 12
+
+# What these take is an event's, and readers of events are tolerant: a number is taken for a time.
+[[operations]]
+include-operation-id = [
+    "create_message", "report_external_sent", "report_external_failed", "report_external_messages",
+]
+checks.negative_data_rejection.enabled = false
+"""
