@@ -9,11 +9,15 @@ from replywire_contracts.v1.rpc import ExternalSetup, ExternalSetupState
 from services.runtime.rpc import RpcClient
 
 
+_SECONDS = 1.5
+"""A person waits for the page that shows it."""
+
+
 class RpcExternalSetup:
     def __init__(self, rpc: Callable[[], RpcClient]) -> None:
         self._rpc = rpc
 
     async def missing(self, team_id: str) -> tuple[str, ...]:
         """Sentences, for the admin; none where External may be offered. Raises `RpcUnavailable`, `RpcRefused`."""
-        state: ExternalSetupState = await self._rpc().call(ExternalSetup(team_id=team_id))
+        state: ExternalSetupState = await self._rpc().call(ExternalSetup(team_id=team_id), timeout=_SECONDS)
         return tuple(step.words for step in state.missing)

@@ -20,6 +20,10 @@ WATCHED = (
 )  # fmt: skip
 
 
+_SECONDS = 1.5
+"""A person waits for the page that shows it."""
+
+
 class _About(Model):
     """Of any of these events: whose mailbox it tells of."""
 
@@ -32,7 +36,8 @@ class RpcMailboxReading:
 
     async def of(self, team_id: str, account_id: str) -> MailboxState | None:
         try:
-            state: MailboxState = await self._rpc().call(MailboxStatus(team_id=team_id, account_id=account_id))
+            asked = MailboxStatus(team_id=team_id, account_id=account_id)
+            state: MailboxState = await self._rpc().call(asked, timeout=_SECONDS)
         except RpcRefused as refused:
             if refused.code != "unknown_account":
                 raise
