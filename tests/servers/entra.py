@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import html
 import re
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ class Entra:
     @contextlib.asynccontextmanager
     async def browser(self) -> AsyncIterator[httpx.AsyncClient]:
         """Keeps the person signed in."""
-        async with httpx.AsyncClient(verify=self.ca_file) as browser:
+        async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=self.ca_file)) as browser:
             yield browser
 
     async def visit(

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx
 import pytest
+from joserfc.jwk import RSAKey
 
 from deploy.embedded.processes import free_port
 
@@ -57,6 +58,7 @@ class GoogleOidc:
         self.issuer = f"http://127.0.0.1:{self.port}"
         self.introspection_url = f"{self.issuer}/double/introspect"
         self._redirect_uris = list(redirect_uris)
+        self._key = RSAKey.generate_key(2048, {"kid": "double", "use": "sig", "alg": "RS256"}).as_dict(private=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
 
@@ -71,7 +73,7 @@ class GoogleOidc:
         app = {
             "client_id": self.client_id, "client_secret": self.client_secret, "redirect_uris": self._redirect_uris,
         }  # fmt: skip
-        given = json.dumps({"port": self.port, "clients": [app]})
+        given = json.dumps({"port": self.port, "clients": [app], "key": self._key})
         command = ["node", str(_HOME / "server.mjs"), given]
         self._process = subprocess.Popen(command, cwd=_HOME, stdout=self._log, stderr=self._log)
         async with asyncio.timeout(_START_SECONDS), httpx.AsyncClient() as http:

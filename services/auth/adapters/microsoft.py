@@ -8,6 +8,7 @@ administrator's hand.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -25,6 +26,9 @@ from services.auth.domain.tokens import Granted, Identity, Tokens, expiry
 from services.auth.oauth_ports import Memo
 
 ANY_ORGANISATION = "organizations"
+# msal would rather have the answer posted. But a form that another site posts brings no SameSite cookie with it, so
+# nobody would know whose answer it is.
+warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended", category=UserWarning)
 _CLAIMS = ("preferred_username", "email", "upn")
 T = TypeVar("T")
 

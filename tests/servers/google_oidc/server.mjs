@@ -1,10 +1,11 @@
 // A stand-in for Google's sign-in: a real OpenID provider with rotation and reuse detection, which a test can make ill.
 //
-//   node server.mjs '{"port": 1234, "clients": [{"client_id": …, "client_secret": …, "redirect_uris": […]}]}'
+//   node server.mjs '{"port": 1234, "key": <private RSA JWK>,
+//                     "clients": [{"client_id": …, "client_secret": …, "redirect_uris": […]}]}'
 //
 // Departs from Google where a test wants more: refresh tokens rotate. `/double/…` is for tests; see ../google_oidc.py.
 
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 import { chooser, consent, page } from './pages.mjs';
@@ -46,10 +47,9 @@ function register(client) {
 }
 given.clients.forEach(register);
 
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const provider = new Provider(issuer, {
   adapter: Store,
-  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'double' }] },
+  jwks: { keys: [given.key] }, // given, so that a restart forgets everything but who it is
   cookies: { keys: [randomBytes(16).toString('hex')] },
   scopes: ['openid', 'email', MAIL],
   claims: { openid: ['sub'], email: ['email', 'email_verified'] },

@@ -111,6 +111,17 @@ class OAuthWorld:
         assert set(leased.secret) == {"access_token"}
         return leased.secret["access_token"], revision
 
+    @contextlib.asynccontextmanager
+    async def silent(self) -> AsyncIterator[None]:
+        """Other replicas alone answer."""
+        for endpoint in self.app.endpoints:
+            await endpoint.stop(5)
+        try:
+            yield
+        finally:
+            for endpoint in self.app.endpoints:
+                await endpoint.start(self.app.nc, self.app.settings.service)
+
     async def state(self, account_id: str) -> str:
         page: AccountPage = await self.auth.rpc.call(ListAccounts(account_ids=(account_id,)))
         return page.accounts[0].state
