@@ -21,6 +21,17 @@ from typing import Any
 from deploy.front_door import document, nginx, reference, table
 
 ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "contracts/openapi/v1.json"
+PAGE = ROOT / "contracts/openapi/v1.html"
+ROUTES = ROOT / "contracts/openapi/README.md"
+NGINX = ROOT / "deploy/docker/front-door.conf"
+ROUTES_HEAD = """\
+# The public API
+
+Generated from the services' routes: [`v1.json`](v1.json) is the OpenAPI 3.1 document, which every installation serves
+at `/v1/openapi.json`; `/v1/reference` is the same for people.
+
+"""
 
 
 def described() -> dict[str, dict[str, Any]]:
@@ -47,30 +58,21 @@ async def _described() -> dict[str, dict[str, Any]]:
     return told
 
 
-def files() -> dict[Path, str]:
-    whole = document.join(described())
+def files(whole: dict[str, Any]) -> dict[Path, str]:
     return {
-        ROOT / "contracts/openapi/v1.json": json.dumps(whole, indent=1, ensure_ascii=False) + "\n",
-        ROOT / "contracts/openapi/v1.html": reference.page(whole),
-        ROOT / "contracts/openapi/README.md": ROUTES_HEAD + reference.routes_table(whole),
-        ROOT / "deploy/docker/front-door.conf": nginx.render(),
+        DOCUMENT: json.dumps(whole, indent=1, ensure_ascii=False) + "\n",
+        PAGE: reference.page(whole),
+        ROUTES: ROUTES_HEAD + reference.routes_table(whole),
+        NGINX: nginx.render(),
     }
-
-
-ROUTES_HEAD = """\
-# The public API
-
-Generated from the services' routes: [`v1.json`](v1.json) is the OpenAPI 3.1 document, which every installation serves
-at `/v1/openapi.json`; `/v1/reference` is the same for people.
-
-"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deploy.front_door.generate", description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    stale = [(file, text) for file, text in files().items() if not file.exists() or file.read_text() != text]
+    generated = files(document.join(described()))
+    stale = [(file, text) for file, text in generated.items() if not file.exists() or file.read_text() != text]
     for file, text in stale:
         if check:
             sys.stderr.write(f"{file.relative_to(ROOT)} is stale: run `make generate`\n")

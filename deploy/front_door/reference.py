@@ -82,7 +82,7 @@ def _operation(path: str, method: str, operation: Json, document: Json) -> Itera
 def _example(content: Json) -> str:
     example = content.get("example")
     text = example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
-    return f"<pre>{html.escape(text)}</pre>"
+    return "<pre>" + html.escape(text.replace("\r\n", "\n")) + "</pre>"
 
 
 def _tag(operation: Json) -> str:
