@@ -94,7 +94,8 @@ class Renewing:
 
     async def settle(self) -> None:
         """Until every renewal under way has kept what it got."""
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        if self._running:
+            await asyncio.wait(self._running.values())  # which, unlike a gathering, cancels none if it is itself
 
     def _wanted(self, have: Fresh, refused: int | None) -> bool:
         return must_renew(have.tokens, have.account.account_id, refused == have.account.revision, self.now())
