@@ -46,8 +46,15 @@ generate: $(VENV)/.dev ## Write schemas, AsyncAPI, OpenAPI, their tables and mis
 bench: $(VENV)/.dev servers ## Measure, each against a peer in the same run, and print the table
 	$(BIN)/python -m tests.benchmarks
 
-servers: ## Install what only the operating system has for tests: Dovecot, Postfix's smtp-sink
+servers: ## Install what only the operating system has for tests: Dovecot, Postfix's smtp-sink, Chromium, node
 	@sh deploy/embedded/system-packages.sh
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(OIDC)/node_modules/.package-lock.json; fi
+
+OIDC := tests/servers/google_oidc
+
+$(OIDC)/node_modules/.package-lock.json: $(OIDC)/package-lock.json
+	@npm ci --prefix $(OIDC) --no-audit --no-fund --loglevel=error
+	@touch $@
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into the two lock files (with hashes, no index named)
 	$(PIP) install uv

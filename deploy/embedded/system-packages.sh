@@ -1,15 +1,17 @@
 #!/bin/sh
-# Installs the servers that only an operating system packages: real ones that tests run against. Where it cannot, it
+# Installs what only an operating system packages: real mail servers and a real browser for the tests. Where it cannot, it
 # says so loudly and succeeds, because the other tests still can run; in CI a missing one makes its tests fail.
 set -u
 
 missing=""
 command -v dovecot >/dev/null 2>&1 || [ -x /usr/sbin/dovecot ] || missing="$missing dovecot-imapd"
 command -v smtp-sink >/dev/null 2>&1 || [ -x /usr/sbin/smtp-sink ] || missing="$missing postfix"
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm"
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
-    why="this is no Debian or Ubuntu: install Dovecot's IMAP server and Postfix (for smtp-sink) by your own means"
+    why="this is no Debian or Ubuntu: install Dovecot's IMAP server, Postfix (for smtp-sink), Chromium and node by your own means"
 elif [ "$(id -u)" = 0 ]; then
     sudo=""
 elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
@@ -29,6 +31,6 @@ if [ -z "${why:-}" ]; then
     why="apt-get could not install$missing"
 fi
 
-echo "NOT INSTALLED:$missing - $why. The tests against these real servers will be SKIPPED." >&2
+echo "NOT INSTALLED:$missing - $why. The tests that need it will be SKIPPED." >&2
 [ "${CI:-}" = true ] && exit 1
 exit 0
