@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from replywire_contracts.v1.rpc import MailboxState
+from replywire_contracts.v1.rpc import ExternalSetupState, MailboxState
 
 from services.auth.domain.account import Account, State
 from services.auth.domain.announcements import AccountEvent
@@ -132,6 +132,10 @@ class ApiKeys(Protocol):
 
 
 class AuditLog(Protocol):
+    async def note(self, record: AuditRecord) -> None:
+        """For what another service keeps; our own changes are one write with their record."""
+        ...
+
     async def page(
         self, team_id: str, before: str | None, limit: int, settings_only: bool = False
     ) -> Sequence[AuditRecord]:
@@ -200,4 +204,18 @@ class ExternalSetup(Protocol):
 
     async def missing(self, team_id: str) -> tuple[str, ...]:
         """Sentences, for the admin; none where External may be offered."""
+        ...
+
+
+class ExternalSettingUp(Protocol):
+    """The External client's set-up, step by step; `send` keeps it. Raises `Outage`, `Conflict`."""
+
+    async def state(self, team_id: str) -> ExternalSetupState: ...
+
+    async def choose(self, team_id: str, delivery: str, by: str) -> ExternalSetupState:
+        """How messages are handed over."""
+        ...
+
+    async def prove(self, team_id: str, sender: str, recipient: str) -> ExternalSetupState:
+        """Put a test message where the team's own code takes it."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.auth.adapters.documents import read_audit
+from services.auth.adapters.documents import audit_document, read_audit
 from services.auth.domain.audit import AuditRecord
 from services.runtime.mongo import Database, Document
 
@@ -12,6 +12,9 @@ from services.runtime.mongo import Database, Document
 class MongoAuditLog:
     def __init__(self, db: Database) -> None:
         self._audit = db["audit"]
+
+    async def note(self, record: AuditRecord) -> None:
+        await self._audit.insert_one(audit_document(record))
 
     async def page(
         self, team_id: str, before: str | None, limit: int, settings_only: bool = False

@@ -33,6 +33,8 @@ class Action(StrEnum):
     POLICY_CHANGED = "settings.policy_changed"
     CLIENT_ALLOWED = "settings.client_allowed"
     CLIENT_DISALLOWED = "settings.client_disallowed"
+    EXTERNAL_DELIVERY_CHOSEN = "external.delivery_chosen"
+    EXTERNAL_TEST_STARTED = "external.test_started"
 
 
 @dataclass(frozen=True, slots=True)

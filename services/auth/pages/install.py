@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.auth.pages.connect_pages import add_connect_pages
 from services.auth.pages.entering import add_assets
+from services.auth.pages.external_setup_pages import add_external_setup_pages
 from services.auth.pages.mailbox_pages import add_mailbox_pages
 from services.auth.pages.oauth_pages import add_oauth_pages
 from services.auth.pages.parts import Parts
@@ -19,5 +20,6 @@ def install(api: FastAPI, parts: Parts) -> None:
     add_mailbox_pages(router, parts)
     add_connect_pages(router, parts)
     add_oauth_pages(router, parts)
+    add_external_setup_pages(router, parts)
     add_settings_pages(router, parts)
     api.include_router(router)

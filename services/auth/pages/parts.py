@@ -18,13 +18,14 @@ from services.auth.domain.links import Purpose
 from services.auth.domain.refusals import NotFound
 from services.auth.domain.returning import host_of, returned
 from services.auth.domain.visitor import Visitor
+from services.auth.keys import Keys
 from services.auth.links import Links
 from services.auth.oauth_apps import OAuthApps
 from services.auth.oauth_connecting import OAuthConnecting
 from services.auth.pages.health import Health, health_of
 from services.auth.pages.rendering import Rendering
 from services.auth.pages.visits import Visit, Visits
-from services.auth.ports import Accounts, AuditLog, MailboxReading
+from services.auth.ports import Accounts, ApiKeys, AuditLog, ExternalSettingUp, MailboxReading
 from services.auth.team_settings import TeamSettingsChanges
 from services.runtime.outcomes import Outage
 
@@ -44,6 +45,9 @@ class Parts:
     discovering: Discovering
     team_settings: TeamSettingsChanges
     audit: AuditLog
+    external: ExternalSettingUp
+    keys: Keys
+    api_keys: ApiKeys
     reading: MailboxReading
     watching: Watching
     reads: Callable[[str], bool]

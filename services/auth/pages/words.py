@@ -68,6 +68,16 @@ ACTIONS = {
     "settings.policy_changed": "changed a client's policy",
     "settings.client_allowed": "switched a client on for this team",
     "settings.client_disallowed": "switched a client off for this team",
+    "oauth_app.set": "registered the team's own app",
+    "oauth_app.removed": "removed the team's own app",
+    "admin_consent.answered": "came back from Microsoft's consent page",
+    "admin_consent.granted": "proved Microsoft's admin consent",
+    "admin_consent.declined": "was told that Microsoft's admin consent was declined",
+    "api_key.created": "created an API key",
+    "api_key.rotated": "rotated an API key",
+    "api_key.deleted": "deleted an API key",
+    "external.delivery_chosen": "chose how messages are handed to your own software",
+    "external.test_started": "started a test message for your own software",
 }
 """What the audit log's actions are called; others are shown by their own name."""
 
@@ -81,3 +91,9 @@ def actor(name: str) -> str:
     return {"person": who, "key": f"API key {who}", "operator": "The operator", "provider": "The provider"}.get(
         kind, name
     )
+
+
+DELIVERIES = {
+    "http": ("Over HTTP", "Your software asks for messages over the API and waits until there is one."),
+    "nats": ("Over NATS", "Your software takes messages by requests on your team's own subjects of the bus."),
+}
