@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from services.auth.domain import audit, consent, oauth_flow
 from services.auth.domain.audit import Action, Actor
@@ -20,7 +19,7 @@ from services.auth.domain.oauth_errors import judge, sign_in_refusal
 from services.auth.domain.oauth_flow import Errand, SignInRefused
 from services.auth.domain.refusals import Conflict
 from services.auth.domain.visitor import Visitor
-from services.auth.oauth_ports import Consents
+from services.auth.oauth_ports import ConsentPage, Consents
 from services.auth.oauth_trips import Trip, Trips
 from services.auth.ports import TeamSettingsStore
 
@@ -28,12 +27,6 @@ _CALLBACK = "microsoft/admin-consent/callback"
 _TRIES = 8
 _ASKS_A_PERSON = ("login_required", "interaction_required", "account_selection_required")
 """What a silent sign-in says where it cannot be silent."""
-
-
-class ConsentPage(Protocol):
-    def consent_page(self, app: OAuthApp, redirect_uri: str, state: str | None) -> str:
-        """The address of Microsoft's page where an administrator agrees for the whole tenant."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

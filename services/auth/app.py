@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from replywire_contracts.v1.rpc import LeaseCredentials, ListAccounts, ListKeys, ReportRejected, VerifyKey
 
-from services.auth import http, http_external, http_links, http_settings, oauth_wiring
+from services.auth import http, http_external, http_links, http_settings
 from services.auth.adapters.accounts import MongoAccounts
 from services.auth.adapters.api_keys import MongoApiKeys
 from services.auth.adapters.audit import MongoAuditLog
+from services.auth.adapters.consents import MongoConsents
 from services.auth.adapters.external_setup import RpcExternalSetup
 from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.adapters.mail_records import MailRecords
 from services.auth.adapters.mailbox_reading import RpcMailboxReading, Watching
+from services.auth.adapters.oauth_apps import MongoOAuthApps
+from services.auth.adapters.oauth_flows import MongoFlows
 from services.auth.adapters.page_sessions import MongoPageSessions
+from services.auth.adapters.sign_ins import ProviderSignIns
 from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.connecting import Connecting
 from services.auth.discovering import Discovering
 from services.auth.handlers import Handlers
 from services.auth.keys import Keys
 from services.auth.links import Links
+from services.auth.oauth import Kept, put_together
 from services.auth.pages import install as pages
 from services.auth.pages.parts import Parts
 from services.auth.pages.rendering import Rendering
@@ -64,7 +69,14 @@ def build(settings: Settings) -> App:
         settings_store, RpcExternalSetup(lambda: app.rpc), settings.offered_clients, now
     )
     at_once = asyncio.Semaphore(settings.proofs_at_once)
-    oauth = oauth_wiring.wire(app, settings, accounts, rings, prover, team_settings, settings_store, at_once, now)
+    sign_ins = ProviderSignIns(settings, now)
+    renewals = app.leases("token_renewals", timedelta(seconds=settings.renewal_lease_seconds))
+    kept = Kept(MongoFlows(app.db), MongoOAuthApps(app.client, app.db), MongoConsents(app.client, app.db), renewals)
+    oauth = put_together(
+        settings, kept, sign_ins, sign_ins, accounts, rings, prover, team_settings, settings_store, at_once, now
+    )
+    app.on_stopping(oauth.renewing.settle)
+    app.on_stop(sign_ins.close)
     handlers = Handlers(accounts, api_keys, rings, settings_store, now, settings.lease_for, oauth.renewing)
     serve(app, LeaseCredentials)(handlers.lease_credentials)
     serve(app, ReportRejected)(handlers.report_rejected)

@@ -42,6 +42,12 @@ class SignIns(Protocol):
     def __call__(self, provider: Provider) -> SignIn: ...
 
 
+class ConsentPage(Protocol):
+    def consent_page(self, app: OAuthApp, redirect_uri: str, state: str | None) -> str:
+        """The address of Microsoft's page where an administrator agrees for the whole tenant."""
+        ...
+
+
 class Flows(Protocol):
     """Sign-ins under way."""
 

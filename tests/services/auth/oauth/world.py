@@ -13,11 +13,14 @@ from typing import Any
 
 from replywire_contracts.v1.rpc import AccountPage, ListAccounts
 
-from services.auth import oauth_wiring
 from services.auth.adapters.accounts import MongoAccounts
+from services.auth.adapters.consents import MongoConsents
 from services.auth.adapters.documents import box_fields
 from services.auth.adapters.external_setup import RpcExternalSetup
 from services.auth.adapters.key_ring_file import KeyRingFile
+from services.auth.adapters.oauth_apps import MongoOAuthApps
+from services.auth.adapters.oauth_flows import MongoFlows
+from services.auth.adapters.sign_ins import ProviderSignIns
 from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.app import build, now
 from services.auth.connecting import Who
@@ -27,7 +30,7 @@ from services.auth.domain.links import Purpose, Role
 from services.auth.domain.sealing import open_box, seal
 from services.auth.domain.tokens import Tokens, read_tokens
 from services.auth.domain.visitor import Visitor
-from services.auth.oauth_wiring import OAuth
+from services.auth.oauth import Kept, OAuth, put_together
 from services.auth.settings import Settings
 from services.auth.team_settings import TeamSettingsChanges
 from services.providers import registry
@@ -153,7 +156,12 @@ def wired(app: App, settings: Settings) -> tuple[OAuth, TeamSettingsChanges, Key
         assert make is not None
         return make(settings.connect_policy)
 
-    oauth = oauth_wiring.wire(app, settings, accounts_of(app), rings, prover, team, store, asyncio.Semaphore(8), now)
+    sign_ins = ProviderSignIns(settings, now)
+    renewals = app.leases("token_renewals", timedelta(seconds=settings.renewal_lease_seconds))
+    kept = Kept(MongoFlows(app.db), MongoOAuthApps(app.client, app.db), MongoConsents(app.client, app.db), renewals)
+    accounts, at_once = accounts_of(app), asyncio.Semaphore(8)
+    oauth = put_together(settings, kept, sign_ins, sign_ins, accounts, rings, prover, team, store, at_once, now)
+    app.on_stop(sign_ins.close)
     return oauth, team, rings
 
 
