@@ -17,6 +17,8 @@ _SENTENCES = {
     "refused_sender": "The {server} lets this login send from other addresses only.",
     "refused_host": "This host cannot be used as a mail server.",
     "other_client": "This mailbox is better connected another way.",
+    "other_mailbox": "This is another mailbox than the one asked for.",
+    "no_mailbox": "This account has no mailbox that can be connected.",
     "host_unavailable": "The {server} does not answer.",
     "timeout": "The {server} did not answer in time.",
     "connection_lost": "The {server} ended the connection.",
