@@ -57,7 +57,9 @@ class Routes:
             return Capabilities(mailbox.client, mailbox.client, sends=False, connections_per_account=1)
 
     def settle(self, capabilities: Capabilities) -> timedelta:
-        return timedelta(seconds=max(capabilities.probe_settle_seconds, self._settings.settle_seconds))
+        seconds = max(capabilities.probe_settle_seconds, self._settings.settle_seconds)
+        most = self._settings.settle_most_seconds
+        return timedelta(seconds=seconds if most is None else min(seconds, most))
 
     async def of(self, account: str) -> Route | Pause:
         """Raises `LookupError` where this account's client cannot send at all."""

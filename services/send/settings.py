@@ -30,6 +30,9 @@ class Settings(RuntimeSettings):
         default=(15, 30, 60, 120, 300), description="A host's rest after the first, second, … failure; the last repeats"
     )
     settle_seconds: float = Field(default=10, description="The least time before an unknown outcome is looked into")
+    settle_most_seconds: float | None = Field(
+        default=None, description="For sandboxes: the most, though a client asks for longer to be sure of an absence"
+    )
     probes: int = Field(default=6, description="How often a look that itself fails is repeated")
 
     poll_seconds: float = Field(default=1.0, description="Safety poll for due mailboxes")

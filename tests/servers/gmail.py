@@ -104,6 +104,10 @@ class Gmail:
         self.tokens.expire(token)
         return self._loop.run(self.imap.say_bye(token))
 
+    def tokens_in_use(self) -> frozenset[str]:
+        """By which sessions are open."""
+        return self.imap.tokens_in_use
+
     def thread_of(self, address: str, message_id: str) -> str:
         """The conversation that this message begins."""
         return str(number(address, message_id.encode()))

@@ -62,6 +62,10 @@ class ImapFront:
             session.cut()
         return len(told)
 
+    @property
+    def tokens_in_use(self) -> frozenset[str]:
+        return frozenset(session.token for session in tuple(self._sessions) if session.token)
+
     def open_for(self, user: str) -> int:
         return sum(session.user == user for session in self._sessions)
 
