@@ -65,9 +65,8 @@ def build(settings: Settings) -> App:
     accounts = MongoAccounts(app.client, app.db, owed)
     api_keys = MongoApiKeys(app.client, app.db)
     settings_store = MongoTeamSettings(app.client, app.db)
-    team_settings = TeamSettingsChanges(
-        settings_store, RpcExternalSetup(lambda: app.rpc), settings.offered_clients, now
-    )
+    external = RpcExternalSetup(lambda: app.rpc)
+    team_settings = TeamSettingsChanges(settings_store, external, settings.offered_clients, now)
     at_once = asyncio.Semaphore(settings.proofs_at_once)
     sign_ins = ProviderSignIns(settings, now)
     renewals = app.leases("token_renewals", timedelta(seconds=settings.renewal_lease_seconds))
@@ -95,7 +94,8 @@ def build(settings: Settings) -> App:
         within=settings.proof_seconds,
     )
     audit = MongoAuditLog(app.db)
-    http.install(app.http, connecting, accounts, Keys(api_keys, now), api_keys, audit)
+    keys = Keys(api_keys, now)
+    http.install(app.http, connecting, accounts, keys, api_keys, audit)
     sessions = MongoPageSessions(app.client, app.db)
     links = Links(accounts, rings, sessions, settings.public_url, now)
     app.http.include_router(http_links.routes(links))
@@ -116,6 +116,9 @@ def build(settings: Settings) -> App:
         discovering=Discovering(MailRecords(settings.dns_servers), asyncio.Semaphore(settings.proofs_at_once)),
         team_settings=team_settings,
         audit=audit,
+        external=external,
+        keys=keys,
+        api_keys=api_keys,
         reading=RpcMailboxReading(lambda: app.rpc),
         watching=watching,
         reads=_reads,

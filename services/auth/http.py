@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 
 from services.auth import http_problems
 from services.auth.connecting import Connecting, Who
@@ -62,10 +62,14 @@ def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) ->
 
     @api.get("/v1/accounts", tags=["accounts"])
     async def list_accounts(
-        caller: ReadsAccounts, cursor: Cursor = None, limit: Limit = 50, state: State | None = None
+        caller: ReadsAccounts,
+        cursor: Cursor = None,
+        limit: Limit = 50,
+        state: State | None = None,
+        person: Annotated[str | None, Query(max_length=200, description="Connected by them on our pages")] = None,
     ) -> Page[AccountOut]:
         """The team's mailboxes, in the order of their ids."""
-        found = await accounts.page(caller.team_id, after(cursor, "id"), limit, state)
+        found = await accounts.page(caller.team_id, after(cursor, "id"), limit, state, person)
         return Page(
             items=[AccountOut.of(account) for account in found],
             next=encode_cursor({"id": found[-1].account_id}) if len(found) == limit else None,

@@ -93,6 +93,7 @@ class AccountOut(BaseModel):
     settings: dict[str, Any] = Field(examples=[_SETTINGS], description="Without secrets")
     abilities: tuple[str, ...] = Field(examples=[["smtp", "idle", "uidplus"]])
     failure: FailureOut | None = Field(examples=[None])
+    people: tuple[str, ...] = Field(examples=[["user-4711"]], description="Who connected it on our pages, by your ids")
     created_at: datetime
     changed_at: datetime
 
@@ -117,6 +118,7 @@ class AccountOut(BaseModel):
                 remedy=rejection.remedy,
                 at=rejection.at,
             ),
+            people=account.people,
             created_at=account.created_at,
             changed_at=account.changed_at,
         )
