@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from services.providers.errors import OutcomeUnknown, ReauthRequired, Scope, Transient
-from services.providers.gmail.send import GmailSend
+from services.providers.gmail import CLIENT
+from services.providers.gmail.send import UNACKNOWLEDGED, GmailSend
+from services.providers.gmail.settings import servers_of
+from services.providers.smtp.dial import dial
+from services.providers.smtp.timeouts import Timeouts
 from services.providers.types import CopyVerdict, ProbeVerdict
 from tests.providers.conformance.bench import Noted, message
 from tests.providers.conformance.benches import GmailBench
@@ -71,6 +76,25 @@ async def test_what_google_says_of_one_mailbox_rests_that_mailbox_alone(
     assert isinstance(error, Transient)
     assert (error.reason, error.scope, error.retry_after) == (reason, Scope.MAILBOX, least)
     assert outgoing.message_id not in await mailbox.taken()
+
+
+async def test_what_google_says_of_our_address_rests_the_host(mailbox: GmailBench, send: GmailSend) -> None:
+    says = b"421 4.7.28 Our system has detected an unusual rate of mail originating from your IP address. gsmtp\r\n"
+    mailbox.gmail.smtp.says["MAIL"].append(says)
+    error = await refused(send.submit(message(mailbox), mailbox.credentials(), Noted()))
+    assert isinstance(error, Transient)
+    assert error.scope is Scope.HOST
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this platform cannot give up what was written")
+async def test_an_absence_is_believed_only_after_nothing_written_can_still_arrive(mailbox: GmailBench) -> None:
+    assert CLIENT.capabilities.probe_settle_seconds > UNACKNOWLEDGED
+    smtp = servers_of(mailbox.address, mailbox.policy).smtp
+    token = mailbox.credentials().secret["access_token"]
+    connection = await dial(smtp, token, mailbox.policy, Timeouts(unacknowledged=UNACKNOWLEDGED))
+    reached = connection.dialogue.transport.get_extra_info("socket")  # type: ignore[union-attr]
+    assert reached.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == UNACKNOWLEDGED * 1000
+    connection.end()
 
 
 async def test_a_stale_token_is_refused_with_a_way_to_sign_in_and_a_fresh_one_sends(
