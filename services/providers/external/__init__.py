@@ -1,7 +1,7 @@
 """The External client: the customer's own code takes each message over the public API, sends it and reports.
 
-There is no mailbox to log in to, so nothing is submitted or read from here: `send` keeps the queue that their code takes
-from, and `inbox_sync` judges what it reports.
+There is no mailbox to log in to, so nothing is submitted or read from here: `send` keeps the queue that their code
+takes from, and `inbox_sync` judges what it reports.
 """
 
 from __future__ import annotations
