@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpcore
 
 from deploy.front_door import headers as hygiene
 from deploy.front_door import table
+from deploy.front_door.answers import Answer
 from deploy.front_door.requests import Gone, Incoming, TooLarge
 from deploy.front_door.settings import FrontDoorSettings
 from services.runtime.logging import get_logger
-from services.runtime.problem_shape import MEDIA_TYPE, HttpProblem, not_found
+from services.runtime.problem_shape import HttpProblem, not_found, too_large
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -49,7 +49,7 @@ class FrontDoor:
         if scope["type"] != "http":
             return
         request = Incoming(scope, receive, self._settings.http_max_body)
-        answer = _Answer(send, request.id)
+        answer = Answer(send, request.id)
         try:
             await self._answer(request, answer)
         except Gone:
@@ -57,10 +57,9 @@ class FrontDoor:
         except HttpProblem as problem:
             await answer.problem(problem)
         except TooLarge:
-            said = f"A request has at most {self._settings.http_max_body} octets."
-            await answer.problem(HttpProblem(413, "too_large", said))
+            await answer.last_word(too_large(self._settings.http_max_body), request.rest())
 
-    async def _answer(self, request: Incoming, answer: _Answer) -> None:
+    async def _answer(self, request: Incoming, answer: Answer) -> None:
         request.judge_length()
         path = request.path
         if path in self._documents:
@@ -75,7 +74,7 @@ class FrontDoor:
         else:
             await self._pass_on(request, answer, table.service_of(path), request.target)
 
-    async def _pass_on(self, request: Incoming, answer: _Answer, service: str | None, target: bytes) -> None:
+    async def _pass_on(self, request: Incoming, answer: Answer, service: str | None, target: bytes) -> None:
         """Raises `HttpProblem`, or `Gone` where the client has left."""
         if service not in self._settings.upstreams:
             raise not_found("There is nothing at this path.")
@@ -92,7 +91,7 @@ class FrontDoor:
             leaving.cancel()
             exchange.cancel()
 
-    async def _exchange(self, request: Incoming, answer: _Answer, service: str, target: bytes) -> None:
+    async def _exchange(self, request: Incoming, answer: Answer, service: str, target: bytes) -> None:
         replicas = self._settings.upstreams[service]
         first = next(self._turns[service])
         tries = [replicas[(first + number) % len(replicas)] for number in range(len(replicas))]
@@ -118,7 +117,7 @@ class FrontDoor:
             raise HttpProblem(502, "broken_off", f"{service} broke off before it answered.", remedy=_UNKNOWN)
         raise HttpProblem(503, "unavailable", f"{service} is away.", headers={"Retry-After": "2"})
 
-    async def _ask(self, request: Incoming, answer: _Answer, replica: str, target: bytes) -> None:
+    async def _ask(self, request: Incoming, answer: Answer, replica: str, target: bytes) -> None:
         host, _, port = replica.rpartition(":")
         url = httpcore.URL(scheme=b"http", host=host.strip("[]").encode(), port=int(port), target=target)
         timeout = {
@@ -144,35 +143,3 @@ class FrontDoor:
 
 
 _UNKNOWN = "Whether it was carried out is unknown: send it again, with the same `Idempotency-Key` where it creates."
-
-
-class _Answer:
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send = send
-        self._id = request_id
-        self._begun = False
-
-    def must_not_have_begun(self, error: Exception) -> None:
-        """Half an answer cannot be taken back: the connection is cut, so that the client sees it is half."""
-        if self._begun:
-            raise error
-
-    async def begin(self, status: int, headers: hygiene.Headers) -> None:
-        self._begun = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-
-    async def more(self, chunk: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-
-    async def end(self) -> None:
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def problem(self, problem: HttpProblem) -> None:
-        await self.whole(problem.status, MEDIA_TYPE, problem.content(self._id), problem.headers)
-
-    async def whole(self, status: int, media_type: str, content: Any, more: Mapping[str, str] | None = None) -> None:
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        own = {"content-type": media_type, "content-length": str(len(body)), "x-request-id": self._id, **(more or {})}
-        await self.begin(status, [(name.lower().encode(), value.encode()) for name, value in own.items()])
-        await self.more(body)
-        await self.end()

@@ -74,6 +74,13 @@ class Incoming:
             if chunk:
                 yield chunk
 
+    async def rest(self) -> None:
+        """What still comes of the body, read and dropped."""
+        while not self._all_read.is_set():
+            message = await self._receive()
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                self._all_read.set()
+
     async def until_client_leaves(self) -> None:
         if self.has_body:
             await self._all_read.wait()

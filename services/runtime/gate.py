@@ -19,7 +19,7 @@ from services.runtime.api_keys import Keys, bearer_of, require
 from services.runtime.idempotency import Answer, Answers
 from services.runtime.logging import get_logger
 from services.runtime.operations import Operation, Operations
-from services.runtime.problems import HttpProblem
+from services.runtime.problem_shape import HttpProblem, too_large
 from services.runtime.rate_limits import RateLimit, RateLimiter
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class _Heard:
 def _judge_body(headers: Headers, operation: Operation, most: int) -> None:
     length = headers.get("content-length", "0")
     if length.isdigit() and int(length) > most:
-        raise HttpProblem(413, "too_large", f"A request has at most {most} octets.")
+        raise too_large(most)
     if length == "0" and "transfer-encoding" not in headers:
         return
     if not operation.media_types:

@@ -99,3 +99,7 @@ def not_found(what: str, remedy: str | None = None) -> HttpProblem:
 
 def invalid(field: str, detail: str, remedy: str | None = None) -> HttpProblem:
     return HttpProblem(422, INVALID, detail, field=field, remedy=remedy)
+
+
+def too_large(most: int) -> HttpProblem:
+    return HttpProblem(413, "too_large", f"A request has at most {most} octets.")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import Depends
+from fastapi import Depends, Response
 from nats.aio.client import Client as NatsClient
 from replywire_contracts.v1.rpc import KeyHolder, VerifyKey
 
@@ -24,13 +24,14 @@ from tests.servers.choice import RunningServer
 from tests.services.runtime.conftest import running
 
 Settings = Callable[..., RuntimeSettings]
+_QUOTA = 20
 KEY = {"Authorization": "Bearer rw_good"}
 
 
 @pytest.fixture
 async def app(nc: NatsClient, settings: Settings) -> AsyncIterator[App]:
-    app = App(settings("auth", http_max_body=100_000))
-    app.http.state.asked = 0
+    app = App(settings("auth", http_max_body=100_000, http_rate_quota=_QUOTA, http_rate_window=3600))
+    app.http.state.asked = app.http.state.made = 0
 
     @serve(app, VerifyKey)
     async def verify(request: VerifyKey) -> KeyHolder:
@@ -42,6 +43,20 @@ async def app(nc: NatsClient, settings: Settings) -> AsyncIterator[App]:
     @app.http.get("/mine")
     async def mine(caller: Annotated[Caller, Depends(api_key("read"))]) -> str:
         return caller.team_id
+
+    @app.http.put("/mine")
+    async def change(caller: Annotated[Caller, Depends(api_key("read"))], said: dict[str, str]) -> dict[str, str]:
+        return said
+
+    @app.http.post("/things", status_code=201)
+    async def make(
+        caller: Annotated[Caller, Depends(api_key("read"))], said: dict[str, str], response: Response
+    ) -> dict[str, str]:
+        app.http.state.made += 1
+        if said["name"] == "bug":
+            raise RuntimeError("a bug")
+        response.headers["Location"] = f"/things/{app.http.state.made}"
+        return {"number": str(app.http.state.made)}
 
     @app.http.post("/echo")
     async def echo(said: dict[str, str]) -> dict[str, str]:
@@ -138,6 +153,40 @@ async def test_a_body_above_the_limit_is_refused_with_the_limit(http: httpx.Asyn
     assert (answer.status_code, answer.json()["status"]) == (413, 413)
     assert "100000" in answer.json()["detail"]
     assert (await http.post("/echo", json={"x": "y"})).json() == {"x": "y"}
+
+
+async def test_a_key_is_asked_for_before_anything_is_read(http: httpx.AsyncClient) -> None:
+    answer = await http.put("/mine", content=b"{", headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 401
+    assert (await http.put("/mine", content=b"{", headers=KEY)).status_code == 415
+    assert (await http.put("/mine", json={"a": "b"}, headers=KEY)).json() == {"a": "b"}
+
+
+async def test_all_methods_of_a_path_are_told_whoever_asks(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/mine")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, PUT")
+
+
+async def test_a_key_that_asks_too_often_is_told_when_to_come_back(http: httpx.AsyncClient, app: App) -> None:
+    answers = [await http.get("/mine", headers=KEY) for _ in range(_QUOTA + 1)]
+    assert [answer.status_code for answer in answers] == [200] * _QUOTA + [429]
+    assert answers[0].headers["ratelimit-policy"] == f'"auth";q={_QUOTA};w=3600'
+    assert answers[0].headers["ratelimit"].startswith(f'"auth";r={_QUOTA - 1};')
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert answers[-1].json()["code"] == "too_many_requests"
+    assert (await http.get("/live")).status_code == 200
+
+
+async def test_a_creation_sent_twice_under_one_key_is_carried_out_once(http: httpx.AsyncClient, app: App) -> None:
+    once = {**KEY, "Idempotency-Key": "a-1"}
+    first, again = [await http.post("/things", json={"name": "x"}, headers=once) for _ in range(2)]
+    assert (first.status_code, first.json(), again.json()) == (201, {"number": "1"}, {"number": "1"})
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["location"] == "/things/1"
+    for _ in range(2):
+        failed = await http.post("/things", json={"name": "bug"}, headers={**KEY, "Idempotency-Key": "a-2"})
+        assert failed.status_code == 500
+    assert app.http.state.made == 3
 
 
 async def test_a_condition_of_the_service_itself_holds_readiness_back(http: httpx.AsyncClient, app: App) -> None:

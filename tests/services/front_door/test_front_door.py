@@ -1,0 +1,258 @@
+"""The embedded front door between real clients and scripted services: what passes, what does not, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+import uvicorn
+
+from deploy.embedded.processes import free_port
+from deploy.front_door.proxy import FrontDoor
+from deploy.front_door.settings import FrontDoorSettings
+
+Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"
+LIMIT = 100_000
+
+
+class Upstream:
+    """A service, byte by byte: `script` answers each request's head."""
+
+    def __init__(self) -> None:
+        self.heads: list[bytes] = []
+        self.script: Script = self.plain
+        self.left = asyncio.Event()
+        self.port = 0
+
+    async def plain(self, _: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + b"\r\nok")
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.heads.append(head)
+                await self.script(head, reader, writer)
+                await writer.drain()
+        self.left.set()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[Upstream]:
+    upstream = Upstream()
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    upstream.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield upstream
+
+
+@contextlib.asynccontextmanager
+async def door(*ports: int, silence: float = 30) -> AsyncIterator[httpx.AsyncClient]:
+    settings = FrontDoorSettings(
+        http_max_body=LIMIT, upstreams={"send": tuple(f"127.0.0.1:{port}" for port in ports)}, silence_seconds=silence
+    )
+    app = FrontDoor(settings, {"/v1/openapi.json": ("application/json", b"{}")})
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, lifespan="off", log_config=None, server_header=False, proxy_headers=False)
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        yield client
+    server.should_exit = True
+    await serving
+    await app.close()
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with listening() as made:
+        yield made
+
+
+@pytest.fixture
+async def http(upstream: Upstream) -> AsyncIterator[httpx.AsyncClient]:
+    async with door(upstream.port) as client:
+        yield client
+
+
+async def test_a_client_cannot_speak_for_the_door(http: httpx.AsyncClient, upstream: Upstream) -> None:
+    forged = {
+        "X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "Forwarded": "for=6.6.6.6", "X-Real-IP": "6.6.6.6",
+        "Connection": "close, X-Secret", "X-Secret": "for one hop", "TE": "trailers", "Cookie": "session=1",
+        "Proxy-Authorization": "Basic x", "X-Request-Id": 'forged" line',
+    }  # fmt: skip
+    answer = await http.get("/v1/messages", headers=forged)
+    [head] = upstream.heads
+    lines = head.decode().lower().split("\r\n")
+    assert "x-forwarded-for: 127.0.0.1" in lines
+    assert "x-forwarded-proto: http" in lines
+    assert f"x-request-id: {answer.headers['x-request-id']}" in lines
+    assert "cookie: session=1" in lines
+    assert "6.6.6.6" not in head.decode()
+    assert not [line for line in lines if line.startswith(("x-secret", "te:", "proxy-", "forwarded"))]
+    assert "forged" not in head.decode()
+
+
+async def test_one_visitors_cookies_are_never_sent_for_another(http: httpx.AsyncClient, upstream: Upstream) -> None:
+    async def sets(_: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + b"set-cookie: session=of-one\r\nset-cookie: other=2\r\nkeep-alive: timeout=5\r\n\r\nok")
+
+    upstream.script = sets
+    first = await http.get("/v1/messages")
+    assert first.headers.get_list("set-cookie") == ["session=of-one", "other=2"]
+    assert "keep-alive" not in first.headers
+    http.cookies.clear()
+    await http.get("/v1/messages")
+    assert b"of-one" not in upstream.heads[-1]
+
+
+@pytest.mark.parametrize("target", ["/v1/messages/a%2Fb%3f?x=%2e&y=", "/v1/messages/%2e%2e/%2e%2e/metrics"])
+async def test_a_target_passes_as_it_was_sent(http: httpx.AsyncClient, upstream: Upstream, target: str) -> None:
+    await http.get(target)
+    assert upstream.heads[0].startswith(f"GET {target} HTTP/1.1".encode())
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/metrics", "/ready", "/openapi.json", "/v1/accounts", "/v1/messagesx", "/health/x"]
+)
+async def test_nothing_else_of_a_service_is_reached(http: httpx.AsyncClient, upstream: Upstream, path: str) -> None:
+    answer = await http.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert not upstream.heads
+
+
+async def test_each_services_health_is_told(http: httpx.AsyncClient, upstream: Upstream) -> None:
+    assert (await http.get("/health/send")).status_code == 200
+    assert upstream.heads[0].startswith(b"GET /ready ")
+    assert (await http.get("/live")).json() == {"status": "live"}
+    assert (await http.get("/v1/openapi.json")).json() == {}
+    assert (await http.post("/v1/openapi.json")).headers["allow"] == "GET, HEAD"
+
+
+async def test_an_answer_passes_piece_by_piece(http: httpx.AsyncClient, upstream: Upstream) -> None:
+    heard = asyncio.Event()
+
+    async def streams(_: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        for piece in (b"data: 1\n\n", b"data: 2\n\n"):
+            writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            await writer.drain()
+            await heard.wait()
+        writer.write(b"0\r\n\r\n")
+
+    upstream.script = streams
+    async with asyncio.timeout(20), http.stream("GET", "/v1/messages") as answer:
+        pieces = answer.aiter_raw()
+        assert await anext(pieces) == b"data: 1\n\n"  # the second is not even sent yet
+        heard.set()
+        assert [piece async for piece in pieces] == [b"data: 2\n\n"]
+
+
+async def test_who_leaves_ends_the_request_in_the_service_too(http: httpx.AsyncClient, upstream: Upstream) -> None:
+    asked = asyncio.Event()
+
+    async def waits(_: bytes, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()  # ends when the door hangs up
+
+    upstream.script = waits
+    poll = asyncio.create_task(http.get("/v1/messages"))
+    async with asyncio.timeout(20):
+        await asked.wait()
+        poll.cancel()
+        await upstream.left.wait()
+
+
+async def test_a_body_above_the_limit_is_stopped_on_its_way(http: httpx.AsyncClient, upstream: Upstream) -> None:
+    async def reads(_: bytes, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 10_000
+
+    upstream.script = reads
+    said = await http.post("/v1/messages", content=b"x" * (LIMIT + 1))
+    assert (said.status_code, said.json()["code"], upstream.heads) == (413, "too_large", [])
+    with contextlib.suppress(httpx.WriteError, httpx.ReadError):  # the door may hang up before all is written
+        unsaid = await http.post("/v1/messages", content=endless())
+        assert unsaid.status_code == 413
+    async with asyncio.timeout(20):
+        await upstream.left.wait()
+
+
+async def test_a_body_passes_as_it_comes(http: httpx.AsyncClient, upstream: Upstream) -> None:
+    first = asyncio.Event()
+    taken = b""
+
+    async def reads(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        while not taken.endswith(b"0\r\n\r\n"):
+            taken += await reader.read(1000)
+            first.set()
+        writer.write(OK + b"\r\nok")
+
+    async def waiting() -> AsyncIterator[bytes]:
+        yield b"one"
+        await first.wait()
+        yield b"two"
+
+    upstream.script = reads
+    async with asyncio.timeout(20):
+        assert (await http.post("/v1/messages", content=waiting())).text == "ok"
+    assert b"one" in taken
+    assert b"two" in taken
+
+
+async def test_a_replica_that_is_away_is_passed_over(upstream: Upstream) -> None:
+    async with door(free_port(), upstream.port) as http:
+        for _ in range(4):
+            assert (await http.post("/v1/messages", json={})).status_code == 200
+
+
+async def test_a_service_that_is_away_is_told_with_when_to_come_back() -> None:
+    async with door(free_port()) as http:
+        answer = await http.get("/v1/messages", headers={"X-Request-Id": "mine"})
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "unavailable", "2")
+    assert (answer.headers["x-request-id"], answer.json()["request_id"]) == ("mine", "mine")
+
+
+async def test_a_service_that_breaks_off_is_asked_again_only_for_what_changes_nothing(upstream: Upstream) -> None:
+    async def breaks(_: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+        raise ConnectionError
+
+    upstream.script = breaks
+    async with door(upstream.port) as http:
+        answer = await http.post("/v1/messages")
+        assert (answer.status_code, answer.json()["code"], len(upstream.heads)) == (502, "broken_off", 1)
+        assert "Idempotency-Key" in answer.json()["remedy"]
+        assert (await http.get("/v1/messages")).status_code == 502
+        assert len(upstream.heads) == 3
+
+
+async def test_silence_ends_in_a_problem_and_half_an_answer_in_a_cut(upstream: Upstream) -> None:
+    async def says_nothing(_: bytes, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def half(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+        await writer.drain()
+        await reader.read()
+
+    async with door(upstream.port, silence=0.3) as http:
+        upstream.script = says_nothing
+        answer = await http.get("/v1/messages")
+        assert (answer.status_code, json.loads(answer.text)["code"]) == (504, "no_answer")
+        upstream.script = half
+        with pytest.raises(httpx.RemoteProtocolError):
+            await http.get("/v1/messages")
