@@ -56,6 +56,7 @@ def test_the_demo_prints_the_detected_reply(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 async def test_the_commands_of_a_running_stack_work_one_after_the_other(tmp_path: Path) -> None:
     [session] = [block for block in SHELL if "replywire connect" in block]
+    [over_http] = [block for block in SHELL if "curl" in block]
     stack = await asyncio.create_subprocess_exec(
         "replywire", "up", "--json", env=environment(tmp_path), cwd=tmp_path, stdout=asyncio.subprocess.PIPE
     )
@@ -64,7 +65,7 @@ async def test_the_commands_of_a_running_stack_work_one_after_the_other(tmp_path
         async with asyncio.timeout(90):
             while not (tmp_path / "running.json").exists():
                 assert await stack.stdout.readline(), "`replywire up` ended"
-        typed = _with_ports_of(tmp_path, session)
+        typed = _with_ports_of(tmp_path, session + over_http)
         run = await asyncio.create_subprocess_exec(
             "bash", "-euo", "pipefail", "-c", typed, env=environment(tmp_path), cwd=ROOT,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -73,6 +74,7 @@ async def test_the_commands_of_a_running_stack_work_one_after_the_other(tmp_path
             printed = (await run.communicate())[0].decode()
         assert run.returncode == 0, printed
         assert "lunch-1" in printed
+        assert '"key":"rw_' in printed
     finally:
         if stack.returncode is None:
             stack.terminate()
@@ -82,9 +84,15 @@ async def test_the_commands_of_a_running_stack_work_one_after_the_other(tmp_path
 def _with_ports_of(folder: Path, session: str) -> str:
     """The wished ports may be taken where tests run; `up` then says which it took instead."""
     ports = json.loads((folder / "ports.json").read_text())
-    return session.replace("localhost:2465", f"localhost:{ports['smtps']}").replace(
-        "localhost:2993", f"localhost:{ports['imap']}"
-    )
+    taken = {
+        "localhost:2465": f"localhost:{ports['smtps']}",
+        "localhost:2993": f"localhost:{ports['imap']}",
+        "127.0.0.1:8100": f"127.0.0.1:{ports['front_door']}",
+        ".replywire/": f"{folder}/",
+    }
+    for wished, found in taken.items():
+        session = session.replace(wished, found)
+    return session
 
 
 def test_the_python_shown_is_the_clients_own(tmp_path: Path) -> None:
