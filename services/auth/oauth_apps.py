@@ -13,7 +13,7 @@ from services.auth.domain.oauth_app import TITLES, OAuthApp, Provider, app_owner
 from services.auth.domain.oauth_errors import AppRefused, GrantRefused
 from services.auth.domain.oauth_flow import SignInRefused
 from services.auth.domain.sealing import open_box, seal
-from services.auth.oauth_ports import SealedApps
+from services.auth.oauth_ports import SealedApp, SealedApps
 from services.auth.ports import KeyRings
 
 
@@ -61,13 +61,13 @@ class OAuthApps:
             remedy="Sign in again: open a link to reconnect this account.",
         )
 
-    async def set_team_app(self, who: Who, provider: str, client_id: str, client_secret: str) -> None:
-        """Raises `Invalid` naming the field."""
-        app = read_app(provider, client_id, client_secret)
+    async def set_team_app(self, who: Who, provider: str, client_id: str, client_secret: str, tenant: str = "") -> None:
+        """`tenant`: Microsoft's, of an app for one organisation alone. Raises `Invalid` naming the field."""
+        app = read_app(provider, client_id, client_secret, tenant)
         box = seal(self.rings.ring(), app_owner(who.team_id, app.provider), app.client_secret.encode())
         details = {"client_id": app.client_id}
         note = audit.record(who.team_id, who.actor, Action.OAUTH_APP_SET, app.provider.value, self.now(), details)
-        await self.sealed.put(who.team_id, app.provider, app.client_id, box, note)
+        await self.sealed.put(who.team_id, SealedApp(app.provider, app.client_id, app.tenant, box), note)
 
     async def remove_team_app(self, who: Who, provider: str) -> bool:
         """False where the team had none."""
@@ -79,6 +79,5 @@ class OAuthApps:
         found = await self.sealed.of(team_id, provider)
         if found is None:
             return None
-        client_id, box = found
-        secret = open_box(self.rings.ring(), app_owner(team_id, provider), box).decode()
-        return OAuthApp(provider, client_id, secret, of_team=True)
+        secret = open_box(self.rings.ring(), app_owner(team_id, provider), found.box).decode()
+        return OAuthApp(provider, found.client_id, secret, found.tenant, of_team=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.auth.domain.audit import AuditRecord
@@ -60,16 +61,22 @@ class Flows(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SealedApp:
+    """A team's own app as kept; the box holds its client secret."""
+
+    provider: Provider
+    client_id: str
+    tenant: str
+    box: SealedBox
+
+
 class SealedApps(Protocol):
     """Teams' own OAuth apps. A change and its audit record are one write."""
 
-    async def of(self, team_id: str, provider: Provider) -> tuple[str, SealedBox] | None:
-        """Client id and the sealed client secret."""
-        ...
+    async def of(self, team_id: str, provider: Provider) -> SealedApp | None: ...
 
-    async def put(
-        self, team_id: str, provider: Provider, client_id: str, box: SealedBox, audit: AuditRecord
-    ) -> None: ...
+    async def put(self, team_id: str, app: SealedApp, audit: AuditRecord) -> None: ...
 
     async def remove(self, team_id: str, provider: Provider, audit: AuditRecord) -> bool: ...
 

@@ -151,6 +151,8 @@ class Renewing:
                     await self._reject(again.account, refusal)
                     raise NotConnected(have.account.account_id) from refusal
                 have = again  # another replica or the person put newer tokens there: those were not refused
+                if not self._wanted(have, None):
+                    return have
                 continue
             hit("auth.before_keeping_tokens")
             return await self._keep(have, renewed)

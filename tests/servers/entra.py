@@ -111,7 +111,7 @@ class Entra:
     def heal(self) -> None:
         """As on the first day: healthy, empty, nobody known."""
         self.knobs, self.counts = Knobs(), Counts()
-        self.directory.forget()
+        self.directory.forget(but=self.client_id)
 
     # -- a person at the pages -----------------------------------------------------------------------------------------
 

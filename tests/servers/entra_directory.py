@@ -78,8 +78,9 @@ class Directory:
     access_tokens: dict[str, tuple[Grant, float]] = field(default_factory=dict)
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "double", "use": "sig"}))
 
-    def forget(self) -> None:
-        """All but the apps."""
+    def forget(self, but: str) -> None:
+        """All but one app."""
+        self.apps = {but: self.apps[but]}
         for known in (self.tenants, self.codes, self.refresh_tokens, self.access_tokens):
             known.clear()
 

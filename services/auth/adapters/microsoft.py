@@ -55,7 +55,8 @@ class MicrosoftSignIn:
 
     def consent_page(self, app: OAuthApp, redirect_uri: str, state: str | None) -> str:
         """Where an administrator agrees for all: never `common`, which such a page does not know."""
-        tenant = ANY_ORGANISATION if self._tenant == "common" else self._tenant
+        tenant = app.tenant or self._tenant
+        tenant = ANY_ORGANISATION if tenant == "common" else tenant
         asked = {"client_id": app.client_id, "scope": " ".join(self._scopes), "redirect_uri": redirect_uri}
         if state is not None:
             asked["state"] = state
@@ -138,7 +139,7 @@ class MicrosoftSignIn:
         return msal.ConfidentialClientApplication(
             app.client_id,
             client_credential=app.client_secret,
-            authority=f"{self._authority}/{self._tenant}",
+            authority=f"{self._authority}/{app.tenant or self._tenant}",
             token_cache=cache,
             http_client=http,
             instance_discovery=False,  # the operator named the authority; nobody else can

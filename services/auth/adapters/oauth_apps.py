@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.auth.adapters.documents import audit_document, box_fields, read_box
 from services.auth.domain.audit import AuditRecord
 from services.auth.domain.oauth_app import Provider
-from services.auth.domain.sealing import SealedBox
+from services.auth.oauth_ports import SealedApp
 from services.runtime.mongo import Client, Database, Session, with_transaction
 
 
@@ -15,17 +15,24 @@ class MongoOAuthApps:
         self._apps = db["oauth_apps"]
         self._audit = db["audit"]
 
-    async def of(self, team_id: str, provider: Provider) -> tuple[str, SealedBox] | None:
+    async def of(self, team_id: str, provider: Provider) -> SealedApp | None:
         found = await self._apps.find_one({"_id": _key(team_id, provider)})
-        return None if found is None else (found["client_id"], read_box(found["box"]))
+        if found is None:
+            return None
+        return SealedApp(provider, found["client_id"], found["tenant"], read_box(found["box"]))
 
-    async def put(self, team_id: str, provider: Provider, client_id: str, box: SealedBox, audit: AuditRecord) -> None:
-        fields = {"team_id": team_id, "provider": provider.value, "client_id": client_id, "box": box_fields(box)}
+    async def put(self, team_id: str, app: SealedApp, audit: AuditRecord) -> None:
+        fields = {
+            "team_id": team_id,
+            "provider": app.provider.value,
+            "client_id": app.client_id,
+            "tenant": app.tenant,
+            "box": box_fields(app.box),
+        }
+        wanted = {"_id": _key(team_id, app.provider)}
 
         async def write(session: Session) -> None:
-            await self._apps.update_one(
-                {"_id": _key(team_id, provider)}, {"$set": fields}, upsert=True, session=session
-            )
+            await self._apps.update_one(wanted, {"$set": fields}, upsert=True, session=session)
             await self._audit.insert_one(audit_document(audit), session=session)
 
         await with_transaction(self._client, write)

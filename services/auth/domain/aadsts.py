@@ -101,6 +101,7 @@ SENTENCES: Mapping[str, Sentence] = {
     "7000215": Sentence("app_secret_wrong", "Microsoft does not accept this app's client secret.", _OPERATOR),
     "7000222": Sentence("app_secret_expired", "The client secret of this app has expired.", _OPERATOR),
     "50011": Sentence("app_address_wrong", "The app is registered with another return address.", _OPERATOR),
+    "50194": Sentence("app_one_tenant", "The app is registered for one organisation alone.", _OPERATOR),
     "90002": Sentence(
         "unknown_tenant", "Microsoft knows no such organisation.", "Check the address, then sign in again."
     ),

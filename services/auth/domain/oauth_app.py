@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,6 +11,7 @@ from services.auth.domain.sealing import Owner
 
 LONGEST_CLIENT_ID = 256
 LONGEST_CLIENT_SECRET = 1024
+_TENANT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")
 
 
 class Provider(StrEnum):
@@ -33,6 +35,8 @@ class OAuthApp:
     provider: Provider
     client_id: str
     client_secret: str = field(repr=False)
+    tenant: str = ""
+    """Microsoft's, where the app is registered for people of one organisation alone."""
     of_team: bool = False
     """Brought by the team itself; else the deployment's."""
 
@@ -42,9 +46,16 @@ def app_owner(team_id: str, provider: Provider) -> Owner:
     return Owner(team_id, f"oauth app {provider.value}")
 
 
-def read_app(provider: str, client_id: str, client_secret: str) -> OAuthApp:
+def read_app(provider: str, client_id: str, client_secret: str, tenant: str = "") -> OAuthApp:
     """A team's own app as typed in. Raises `Invalid`; no text quotes the secret."""
     known = read_provider(provider)
+    tenant = tenant.strip().lower()
+    if tenant and (known is not Provider.MICROSOFT or not _TENANT.match(tenant)):
+        raise Invalid(
+            "tenant",
+            "This is no tenant of Microsoft Entra.",
+            "Give the directory (tenant) id or a domain of it, or nothing where any organisation may sign in.",
+        )
     title = TITLES[known]
     for name, value, longest in (
         ("client_id", client_id, LONGEST_CLIENT_ID),
@@ -54,7 +65,7 @@ def read_app(provider: str, client_id: str, client_secret: str) -> OAuthApp:
         if not text or len(text) > longest or not text.isascii() or not text.isprintable() or " " in text:
             what = "client id" if name == "client_id" else "client secret"
             raise Invalid(name, f"This is no {what} of a {title} app.", f"Copy the {what} from {title}'s own page.")
-    return OAuthApp(known, client_id.strip(), client_secret.strip(), of_team=True)
+    return OAuthApp(known, client_id.strip(), client_secret.strip(), tenant, of_team=True)
 
 
 def read_provider(name: str) -> Provider:

@@ -8,6 +8,7 @@ import json
 import time
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from joserfc import jwt
@@ -16,11 +17,15 @@ from replywire_contracts.v1.account import AccountNeedsReauth
 
 from services.auth.adapters.id_tokens import IdTokens
 from services.auth.adapters.provider_http import ProviderHttp
+from services.auth.connecting import Who
+from services.auth.domain.audit import Actor
 from services.auth.domain.oauth_app import Provider
 from services.auth.domain.oauth_errors import Unavailable
 from services.auth.domain.oauth_flow import SignInRefused
-from services.auth.domain.refusals import NotProved, Refused
+from services.auth.domain.refusals import Invalid, NotProved, Refused
 from services.runtime.rpc import RpcRefused, RpcUnavailable
+from tests.servers.entra_directory import App
+from tests.services.auth.conftest import TEAM
 from tests.services.auth.oauth.world import MEMBER, OAuthWorld, reconnecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,6 +43,25 @@ async def test_signing_in_connects_the_mailbox_under_its_own_address(world: OAut
     assert (again.account_id, new) == (account.account_id, False)
     alias, new = await world.connect_microsoft(ADA, login_hint="al@contoso.example.com")
     assert (alias.account_id, new) == (account.account_id, False)
+
+
+async def test_a_teams_app_for_one_organisation_asks_that_organisation_alone(world: OAuthWorld) -> None:
+    tenant_id = world.entra.directory.tenant("contoso.example.com").tenant_id
+    world.entra.directory.person(ADA)
+    own = App("11111111-0000-4000-8000-000000000002", "own-secret", list(world.entra.redirect_uris))
+    world.entra.directory.apps[own.client_id] = own
+    who = Who(TEAM, Actor.person("boss"))
+    await world.oauth.apps.set_team_app(who, "microsoft", own.client_id, own.client_secret, tenant_id)
+    address = await world.oauth.connecting.begin(MEMBER, "microsoft365")
+    assert urlsplit(address).path == f"/{tenant_id}/oauth2/v2.0/authorize"
+    assert urlsplit(await world.oauth.consents.help_link(TEAM)).path == f"/{tenant_id}/v2.0/adminconsent"
+    account, _ = await world.connect_microsoft(ADA)
+    await world.age(account.account_id, timedelta(hours=1))
+    await world.lease(account.account_id)
+    for provider, tenant in (("microsoft", "a/b"), ("google", tenant_id)):
+        with pytest.raises(Invalid) as refused:
+            await world.oauth.apps.set_team_app(who, provider, "id", "secret", tenant)
+        assert refused.value.field == "tenant"
 
 
 async def test_the_box_holds_msals_cache_and_the_newest_refresh_token_alone(world: OAuthWorld) -> None:
