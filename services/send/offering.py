@@ -17,7 +17,7 @@ from services.send.domain.message import Message
 from services.send.ports import Offers, Tracking
 
 _MOST = 500
-_LEFT_BEHIND = timedelta(seconds=3)
+_LEFT_BEHIND = timedelta(seconds=5)
 _AWAY: tuple[type[Exception], ...] = (Outage, RpcRefused, *OUTAGES)
 _log = get_logger(__name__)
 
@@ -31,11 +31,13 @@ class Offering:
         self._bells = bells
         self.hands_out = hands_out
         self._new: list[Message] = []
+        self._at_work: set[str] = set()
         self._stirred = asyncio.Event()
 
     def put(self, message: Message) -> None:
         """It is stored. Should this process die now, the round registers it."""
         self._new.append(message)
+        self._at_work.add(message.id)
         self._stirred.set()
 
     async def run(self) -> None:
@@ -49,11 +51,17 @@ class Offering:
                     await self._make_ready(batch)
                 except _AWAY as outage:
                     _log.warning("messages are made available by the next round", error=str(outage), count=len(batch))
+                finally:
+                    self._at_work.difference_update(message.id for message in batch)
 
     async def sweep(self) -> None:
         """What was left behind."""
-        while left := await self._offers.unready(datetime.now(UTC) - _LEFT_BEHIND, _MOST):
-            await self._make_ready(left)
+        while found := await self._offers.unready(datetime.now(UTC) - _LEFT_BEHIND, _MOST):
+            left = [message for message in found if message.id not in self._at_work]
+            if left:
+                await self._make_ready(left)
+            if len(left) < _MOST:
+                break
 
     async def _make_ready(self, messages: Sequence[Message]) -> None:
         await asyncio.gather(*(self._tracking.register(message) for message in messages))

@@ -24,7 +24,8 @@ _TOLD_BY: Mapping[str, type[Event]] = {
     "cancelled": SendCancelled,
     "unconfirmed": SendUnconfirmed,
 }
-_LEFT = frozenset({"submitting", "committing", "sent"})
+_LEFT = frozenset({"submitting", "committing", "handed_out", "sent"})
+_TRIED = frozenset({"submitting", "handed_out"})
 _FILE_TIME = 0.02
 """Seconds by which a file's time may lag behind the clock: the kernel writes it by its timer."""
 
@@ -55,6 +56,7 @@ def violations(seen: Seen) -> list[str]:
 
 def _sends(seen: Seen) -> Iterator[str]:
     accepted = {event.request_id for event in seen.events if isinstance(event, SendAccepted)}
+    told = _events_by_request(seen.events)
     names: dict[str, str] = {}
     for request_id, message in seen.messages.items():
         state, history, sent_as = message["state"], message["history"], message["identities"]["message_ids"]
@@ -73,7 +75,7 @@ def _sends(seen: Seen) -> Iterator[str]:
             yield f"S2 {request_id} was sent {times} times"
         if state not in ENDED:
             yield f"S3 {request_id} rests in {state}"
-        yield from _told(seen, request_id, state)
+        yield from _told(told, request_id, state)
         if times and not any(line["state"] in _LEFT for line in history):
             yield f"S4 {request_id} left before anything durable said so"
         intent = next((_time(line["at"]) for line in history if line["state"] in _LEFT), None)
@@ -87,10 +89,18 @@ def _sends(seen: Seen) -> Iterator[str]:
         yield f"S1 {request_id} was accepted and is lost"
 
 
-def _told(seen: Seen, request_id: str, state: str) -> Iterator[str]:
+def _events_by_request(events: Iterable[Event]) -> Mapping[tuple[type[Event], str], set[str]]:
+    """The different ids, by kind and request."""
+    ids: dict[tuple[type[Event], str], set[str]] = {}
+    for event in events:
+        ids.setdefault((type(event), getattr(event, "request_id", "")), set()).add(event.id)
+    return ids
+
+
+def _told(told: Mapping[tuple[type[Event], str], set[str]], request_id: str, state: str) -> Iterator[str]:
     """The outcome was told, and as one event however often it was published."""
     for outcome, kind in _TOLD_BY.items():
-        ids = {e.id for e in seen.events if isinstance(e, kind) and getattr(e, "request_id", None) == request_id}
+        ids = told.get((kind, request_id), set())
         if state == outcome and not ids:
             yield f"S3 {request_id} is {state} and nobody was told"
         if len(ids) > 1 and kind is SendSent:
@@ -101,11 +111,11 @@ def _backoff(request_id: str, history: Sequence[Mapping[str, Any]]) -> Iterator[
     """T1: no attempt before the time that the deferral named."""
     not_before: float | None = None
     for line in history:
-        if line["state"] == "submitting" and not_before is not None and _time(line["at"]) < not_before:
+        if line["state"] in _TRIED and not_before is not None and _time(line["at"]) < not_before:
             yield f"T1 {request_id} was tried again at {line['at']}, before its time"
         if line["state"] == "deferred" and line.get("retry_at"):
             not_before = _time(line["retry_at"])
-        elif line["state"] not in ("submitting", "committing"):
+        elif line["state"] not in ("submitting", "committing", "handed_out"):
             not_before = None
 
 

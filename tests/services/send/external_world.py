@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
+import json
+import os
+import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from replywire_contracts.v1 import rpc
 from replywire_contracts.v1.account import AccountConnected
 
-from tests.services.send.world import ADA, KEY, TEAM, World
+from deploy.embedded.processes import free_port
+from tests.services.send.world import ADA, KEY, QUICK, TEAM, World
 
 TAKE = "/v1/external/messages/take"
 
@@ -71,3 +77,59 @@ async def worker(world: World, key: str = KEY, app: int = 0) -> AsyncIterator[Wo
 
 def octets(message: dict[str, Any]) -> bytes:
     return base64.b64decode(message["mime"])
+
+
+@dataclass
+class Served:
+    """A process of send, and the way to it."""
+
+    process: asyncio.subprocess.Process
+    url: str
+
+    def worker(self) -> contextlib.AbstractAsyncContextManager[Worker]:
+        return _worker_at(self.url)
+
+    async def died(self) -> int:
+        async with asyncio.timeout(60):
+            return await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def send_process(world: World, failpoints: str = "") -> AsyncIterator[Served]:
+    """send as a process of its own, to be killed; ready once this is entered."""
+    port = free_port()
+    given = {name: getattr(world.settings, name) for name in ("nats_url", "mongodb_url", "mongodb_database")}
+    given |= {name: world.settings.model_dump(mode="json")[name] for name in QUICK} | {"http_port": port}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("REPLYWIRE_")}
+    env |= {
+        f"REPLYWIRE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in given.items()
+    }
+    env["REPLYWIRE_FAILPOINTS"] = failpoints
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.send", env=env, stderr=asyncio.subprocess.DEVNULL
+    )
+    served = Served(process, f"http://127.0.0.1:{port}")
+    try:
+        async with asyncio.timeout(60), httpx.AsyncClient() as api:
+            while not await _ready(api, served.url):
+                assert process.returncode is None, "it did not start"
+                await asyncio.sleep(0.05)
+        yield served
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _ready(api: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await api.get(f"{url}/ready")).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@contextlib.asynccontextmanager
+async def _worker_at(url: str) -> AsyncIterator[Worker]:
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=90) as api:
+        yield Worker(api)
