@@ -17,8 +17,9 @@ from services.auth.pages.parts import Parts
 _MOST = 300
 """Streams in this process: a page that gets none shows the same when it is loaded again."""
 _LONGEST = 15 * 60.0
-_LOOK_ANYWAY = 20.0
-"""Seconds after which it looks without being called; also what keeps proxies from closing a silent stream."""
+_LOOK_ANYWAY, _LOOK_SOON = 20.0, 2.0
+"""Seconds after which it looks without being called; sooner while it is on its way to a state that lasts, for not every
+step of that is told on the bus. Also what keeps proxies from closing a silent stream."""
 _TOGETHER = 0.25
 """Seconds in which several calls become one look."""
 
@@ -48,21 +49,22 @@ async def _states(parts: Parts, visitor: Visitor, account_id: str) -> AsyncItera
             said = ""
             while asyncio.get_running_loop().time() < ends:
                 called.clear()
-                told = await _told(parts, visitor, account_id)
-                if told is None:
+                seen = await _told(parts, visitor, account_id)
+                if seen is None:
                     return
+                told, settled = seen
                 yield f"data: {told}\n\n" if told != said else ": still here\n\n"
                 said = told
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_ANYWAY):
+                    async with asyncio.timeout(_LOOK_ANYWAY if settled else _LOOK_SOON):
                         await called.wait()
                         await asyncio.sleep(_TOGETHER)
     finally:
         _streams.open -= 1
 
 
-async def _told(parts: Parts, visitor: Visitor, account_id: str) -> str | None:
-    """None once this visitor may no longer see it."""
+async def _told(parts: Parts, visitor: Visitor, account_id: str) -> tuple[str, bool] | None:
+    """What is told, and whether it is settled; None once this visitor may no longer see it."""
     if await parts.visits.sessions.find(visitor.session_id, parts.now()) is None:
         return None
     try:
@@ -71,4 +73,4 @@ async def _told(parts: Parts, visitor: Visitor, account_id: str) -> str | None:
         return None
     health = await parts.health(account)
     part = parts.rendering.part("_health.html", health=health, account=account)
-    return json.dumps({"title": health.title, "sentence": health.sentence, "part": part})
+    return json.dumps({"title": health.title, "sentence": health.sentence, "part": part}), health.settled

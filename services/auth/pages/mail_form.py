@@ -22,6 +22,7 @@ _EMPTY = {
     "imap_host": "", "imap_port": "993", "imap_security": "tls", "imap_username": "",
     "smtp_host": "", "smtp_port": "465", "smtp_security": "tls", "smtp_username": "",
 }  # fmt: skip
+_PARTS = {"host": "name", "port": "port", "security": "protection", "username": "user name"}
 _NOT_TRIED = frozenset({"refused_host", "other_client", "other_mailbox"})
 
 
@@ -93,13 +94,18 @@ def suggested(values: Mapping[str, str], suggestion: Suggestion | None) -> dict[
 
 def wrong(error: Refused, form: Form) -> Wrong:
     verdicts: Sequence[Verdict] = ()
-    words = ""
+    words, sentence = "", error.detail
     if isinstance(error, NotProved):
         words = error.server_words
+        if len(error.failed) == len(SERVERS):
+            sentence = f"Neither server let us in. {sentence}"
         if error.failed and error.code not in _NOT_TRIED:
             verdicts = [Verdict(TITLES[name], name not in error.failed) for name in SERVERS]
+    named = _named_part(error.field) if error.code == "invalid_request" else ""
+    if named:
+        return Wrong(f"The {named} cannot be used.", "Correct it and try again.", _input(error.field, form))
     return Wrong(
-        error.detail, error.remedy, _input(error.field, form), words, error.code == "other_client", tuple(verdicts)
+        sentence, error.remedy, _input(error.field, form), words, error.code == "other_client", tuple(verdicts)
     )
 
 
@@ -107,6 +113,12 @@ def _server(name: str, server: Server | None) -> dict[str, str]:
     if server is None:
         return {}
     return {f"{name}_host": server.host, f"{name}_port": str(server.port), f"{name}_security": server.security}
+
+
+def _named_part(field: str) -> str:
+    """A part of the settings as people call it; empty for anything else."""
+    _, server, part, *_ = (*field.split("."), "", "", "")
+    return f"{_PARTS[part]} of the {server.upper()} server" if server in SERVERS and part in _PARTS else ""
 
 
 def _input(field: str, form: Form) -> str:

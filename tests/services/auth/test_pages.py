@@ -165,7 +165,7 @@ async def test_a_wrong_password_is_told_per_server_and_leaves_nothing(auth: Auth
         ({"smtp_host": "smtp.office365.com", "smtp_port": "587", "smtp_security": "starttls"},
          "better connected another way", "as Microsoft 365 instead"),
         ({"imap_port": "22"}, "cannot be used as a mail server", "Check the host"),
-        ({"imap_port": "x"}, "port", "Correct"),
+        ({"imap_port": "x"}, "The port of the IMAP server cannot be used.", "Correct"),
         ({"address": "ada"}, "not an e-mail address", "such as ada@example.com"),
     ],
 )  # fmt: skip
