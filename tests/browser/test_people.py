@@ -175,7 +175,7 @@ async def test_a_refused_link_says_so_on_a_page(world: World, team: Team) -> Non
     answer = await stranger.goto(url)
     assert answer is not None
     assert answer.status == 410
-    await heading(stranger, "This link was used already")
+    await heading(stranger, "This link is used up")
     await shoot(stranger, "refused-link")
     answer = await stranger.goto(url[:-6] + "AAAAAA")
     assert answer is not None
@@ -192,6 +192,7 @@ async def test_a_revoked_mailbox_is_told_live_and_reconnected_by_a_link(world: W
     await sentence(page, "Everything works.")
     await reject(world, team, account_id)
     await sentence(page, "Your mail provider no longer accepts this connection.")
+    await expect(page.get_by_role("heading", name="Your mailbox is connected")).to_have_count(0)
     await shoot(page, "needs-you")
     again = await team.visit("reconnect", account_id=account_id)
     await again.get_by_role("button", name="Reconnect").click()

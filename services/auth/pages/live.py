@@ -73,4 +73,6 @@ async def _told(parts: Parts, visitor: Visitor, account_id: str) -> tuple[str, b
         return None
     health = await parts.health(account)
     part = parts.rendering.part("_health.html", health=health, account=account)
-    return json.dumps({"title": health.title, "sentence": health.sentence, "part": part}), health.settled
+    return json.dumps(
+        {"title": health.title, "tone": health.tone, "sentence": health.sentence, "part": part}
+    ), health.settled

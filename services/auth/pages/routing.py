@@ -22,9 +22,9 @@ from services.runtime.problems import OUTAGES
 _log = get_logger(__name__)
 _LINK_TITLES = {
     LinkRefusal.ALTERED: "This link does not work",
-    LinkRefusal.EXPIRED: "This link has expired",
+    LinkRefusal.EXPIRED: "This link is too old",
     LinkRefusal.OTHER_PURPOSE: "This link leads elsewhere",
-    LinkRefusal.SPENT: "This link was used already",
+    LinkRefusal.SPENT: "This link is used up",
 }
 
 

@@ -123,6 +123,7 @@ function follow(place) {
     const told = JSON.parse(event.data);
     place.innerHTML = told.part; // rendered and escaped by our own server
     localise(place);
+    if (told.tone === "bad") all("[data-good-news]").forEach((news) => news.remove());
     if (title !== null && title !== told.title) said.textContent = `${told.title}. ${told.sentence}`;
     title = told.title;
   });
