@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "contracts/openapi/v1.json").read_text())
 OPERATIONS = list(described(DOCUMENT))
 ALICE, BOB = "alice@example.com", "bob@example.org"
-FOREIGN, REQUEST = "globex", "public-1"
+FOREIGN, REQUEST, EXTERNAL = "globex", "public-1", "public-2"
 _EXAMPLES = 3
 """Of each route and kind; with the examples and the edges of every field about 3,000 requests."""
 
@@ -40,6 +40,8 @@ class World:
 
     running: RunningStack
     ids: dict[str, str]
+    external: dict[str, str] = field(default_factory=dict)
+    """What the same names stand for in the External client's routes."""
 
     def client(self, key: str | None = None) -> httpx.AsyncClient:
         key = key or self.running.stack.secrets.api_keys[TEAM]
@@ -54,12 +56,16 @@ class World:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    quick = {"REPLYWIRE_PLACEMENT_SECONDS": "0.3"}
-    async with running(tmp_path_factory.mktemp("api"), front_door=True, env={"inbox_sync": quick}) as stack:
+    env = {
+        "inbox_sync": {"REPLYWIRE_PLACEMENT_SECONDS": "0.3"},
+        "auth": {"REPLYWIRE_OFFERED_CLIENTS": '["smtp_imap", "external"]'},
+    }
+    async with running(tmp_path_factory.mktemp("api"), front_door=True, env=env) as stack:
         await stack.new_key(FOREIGN)
         made = World(stack, {"account_id": await stack.connect_mailbox(ALICE)})
         async with asyncio.timeout(90), made.client() as api:
             await _answered(made, api)
+            await _taken(made, api)
         yield made
 
 
@@ -74,6 +80,29 @@ async def _answered(world: World, api: httpx.AsyncClient) -> None:
     replies = await _until(api, "/v1/replies", lambda told: bool(told["items"]))
     world.ids |= {"request_id": REQUEST, "reply_id": replies["items"][0]["reply_id"]}
     world.ids["key_id"] = (await api.get("/v1/api-keys")).json()["items"][0]["key_id"]
+
+
+async def _taken(world: World, api: httpx.AsyncClient) -> None:
+    """The External client set up, an account of it, and a message that the team's code has taken."""
+    take = {"max": 1, "wait_seconds": 20, "lease_seconds": 3600}
+    await _done(api, "PUT", "/v1/external/setup", {"delivery": "http"})
+    await _done(api, "POST", "/v1/external/setup/test", {"sender": "ada@example.com", "recipient": "ada@example.com"})
+    proof = await _done(api, "POST", "/v1/external/messages/take", take)
+    lease = {"lease": proof["lease"]}
+    await _done(api, "POST", f"/v1/external/messages/{proof['messages'][0]['request_id']}/sent", lease)
+    await _done(api, "PUT", "/v1/settings", {"offered": ["smtp_imap", "external"]})
+    account = await _done(api, "POST", "/v1/external/accounts", {"address": "ada@example.com"})
+    request = {"request_id": EXTERNAL, "account_id": account["account_id"], "to": [{"email": BOB}]}
+    await _done(api, "POST", "/v1/messages", request)
+    taken = await _done(api, "POST", "/v1/external/messages/take", take)
+    assert [message["request_id"] for message in taken["messages"]] == [EXTERNAL]
+    world.external = {"request_id": EXTERNAL, "account_id": account["account_id"], "lease": taken["lease"]}
+
+
+async def _done(api: httpx.AsyncClient, method: str, path: str, body: dict[str, Any]) -> Any:
+    answer = await api.request(method, path, json=body)
+    assert answer.is_success, f"{method} {path}: {answer.text}"
+    return answer.json()
 
 
 async def _until(api: httpx.AsyncClient, path: str, holds: Any) -> Any:
@@ -103,7 +132,8 @@ def requests(world: World, ids: dict[str, str] | None = None) -> Iterator[tuple[
     """A request of every route, as its example has it, with ids that exist or with the given ones."""
     base = world.running.stack.api_url
     for path, method, operation in OPERATIONS:
-        known = {**world.ids, **(ids or {})}
+        special = world.external if path.startswith("/v1/external") else {}
+        known = {**world.ids, **special, **(ids or {})}
         address = re.sub(r"\{([^}]+)\}", lambda match, known=known: known[match[1]], path)  # type: ignore[misc]
         query = {
             one["name"]: known.get(one["name"], one["example"])
@@ -115,9 +145,15 @@ def requests(world: World, ids: dict[str, str] | None = None) -> Iterator[tuple[
         for media_type, shown in content.items():
             body = shown["example"]
             if isinstance(body, dict):
-                body = json.dumps({name: known.get(name, value) for name, value in body.items()})
+                body = json.dumps(_with(known, body))
             more = {"content": body.encode(), "headers": {"Content-Type": media_type}}
         yield operation, httpx.Request(method.upper(), f"{base}{address}", params=query, **more)
+
+
+def _with(known: dict[str, str], value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: known.get(name) or _with(known, inner) for name, inner in value.items()}
+    return [_with(known, item) for item in value] if isinstance(value, list) else value
 
 
 def is_problem(answer: httpx.Response, status: int) -> None:
@@ -229,20 +265,26 @@ async def test_another_teams_key_reads_nothing_changes_nothing_and_learns_nothin
         "reply_id": "0" * 32,
         "key_id": "0" * 12,
     }
+    theirs_alone = {*world.ids.values(), *world.external.values()}
     async with world.client() as own, world.foreign as foreign:
         before = await _everything(own)
         for path, method, operation in OPERATIONS:
             if method == "get" and "{" not in path:
                 listed = (await foreign.get(path)).text
-                assert not [name for name, value in world.ids.items() if value in listed], operation["operationId"]
+                assert not [value for value in theirs_alone if value in listed], operation["operationId"]
         tried = 0
         for (operation, theirs), (_, nobodys) in zip(requests(world), requests(world, unknown), strict=True):
-            if not any(value in str(theirs.url) or value.encode() in theirs.content for value in world.ids.values()):
+            if not any(value in str(theirs.url) or value.encode() in theirs.content for value in theirs_alone):
                 continue
             tried += 1
+            if theirs.method == "GET":
+                assert (await _sent(own, theirs)).status_code == 200, f"{theirs.url} is no id of their own"
             one, other = await _sent(foreign, theirs), await _sent(foreign, nobodys)
             told = f"{operation['operationId']}: {one.text} / {other.text}"
-            assert (one.status_code, _alike(one, world.ids)) == (other.status_code, _alike(other, unknown)), told
+            assert (one.status_code, _alike(one, theirs_alone)) == (
+                other.status_code,
+                _alike(other, {*unknown.values()}),
+            ), told
             if one.status_code == 404:
                 assert one.json()["code"] == "not_found", told
         assert tried >= len([path for path, *_ in OPERATIONS if "{" in path])
@@ -268,11 +310,11 @@ def _still(value: Any) -> Any:
     return [_still(item) for item in value] if isinstance(value, list) else value
 
 
-def _alike(answer: httpx.Response, ids: dict[str, str]) -> str:
+def _alike(answer: httpx.Response, ids: set[str]) -> str:
     """The answer without what names its own request, the ids asked for, and the time."""
     text = answer.text
-    for name, value in ids.items():
-        text = text.replace(value, f"<{name}>")
+    for value in ids:
+        text = text.replace(value, "<asked>")
     text = text.replace(answer.headers["x-request-id"], "<id>")
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b[0-9a-f]{24,}\b", "<made>", text)
 
