@@ -94,9 +94,10 @@ class Answer:
 
 
 class External:
-    """`url`: the one address of the API, or that of `send`; then `inbox_url` is inbox_sync's."""
+    """`url`: the one address of the API, or that of `send`; then `inbox_url` is inbox_sync's. `door`: another way in,
+    such as `external_bus.BusDoor`."""
 
-    def __init__(self, url: str, key: str, *, inbox_url: str | None = None, door: Door | None = None) -> None:
+    def __init__(self, url: str = "", key: str = "", *, inbox_url: str | None = None, door: Door | None = None) -> None:
         self._door = door or HttpDoor(url, key, inbox_url)
 
     async def __aenter__(self) -> Self:

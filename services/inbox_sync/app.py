@@ -31,6 +31,7 @@ from services.inbox_sync.engine.reader import Ending, Reader
 from services.inbox_sync.engine.reported import Reported
 from services.inbox_sync.engine.sweeping import Sweeper
 from services.inbox_sync.engine.tools import Tools
+from services.inbox_sync.external_bus import serve_external
 from services.inbox_sync.handlers import AccountHandlers
 from services.inbox_sync.http import routes
 from services.inbox_sync.settings import Settings
@@ -186,6 +187,7 @@ def assemble(settings: Settings) -> Parts:
     app.http.include_router(routes(lambda: parts.mailboxes, lambda: parts.holder.nudge, now))
 
     app.http.include_router(external_http.routes(lambda: parts.reported, lambda: parts.external_accounts))
+    serve_external(app, lambda: parts.reported, lambda: parts.external_accounts)
 
     app.task(lambda: parts.holder.run(), name="hold mailboxes")
     app.task(lambda: parts.sweeper.run(), name="see finds to their end")

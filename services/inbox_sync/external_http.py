@@ -91,7 +91,10 @@ class Accounts:
 
     async def of(self, team: str, account_id: str) -> Account:
         """Raises `HttpProblem`: the same for an unknown account and for another team's."""
-        found = await self._find(account_id)
+        try:
+            found = await self._find(account_id)
+        except AuthUnavailable:
+            raise _away() from None
         if found is None or found.team_id != team:
             raise not_found("No account of your team has this account_id.")
         if not self._handed_out(found.client):
@@ -109,12 +112,7 @@ def routes(reported: Callable[[], Reported], accounts: Callable[[], Accounts]) -
     @router.post("/headers", responses=_NOT_EXTERNAL)
     async def judge_external_headers(caller: _Worker, asked: HeadersIn) -> VerdictsView:
         """Which of these messages are to be sent whole. Nothing of the headers is kept; asking again is harmless."""
-        account = await _account(accounts(), caller, asked.account_id)
-        sets = [_header_set(place, each) for place, each in enumerate(asked.sets)]
-        found = await _judged(reported().headers(account, sets))
-        return VerdictsView(
-            verdicts=[_verdict(each.ref, found.get(header.ref)) for each, header in zip(asked.sets, sets, strict=True)]
-        )
+        return await judged_headers(reported(), accounts(), caller.team_id, asked)
 
     @router.post(
         "/raw",
@@ -136,14 +134,9 @@ def routes(reported: Callable[[], Reported], accounts: Callable[[], Accounts]) -
     ) -> RawView:
         """Judge a whole message. Where it answers, or reports on, a message of yours, the same events follow as for
         every other e-mail client; else nothing of it is kept. Reporting it again is harmless."""
-        account = await _account(accounts(), caller, account_id)
+        account = await accounts().of(caller.team_id, account_id)
         raw = await _octets(asked, reported().fetch_limit)
-        if not raw.strip():
-            raise invalid("", "The body holds no message.", f"Send the message itself, as {MEDIA_TYPE}.")
-        taken, verdict = await _judged(reported().whole(account, raw, _came(received_at), thread_id))
-        if verdict is None:
-            return RawView(verdict="discard")
-        return RawView(verdict="match", known=taken is Taken.KNOWN, **_about(verdict))
+        return await judged_raw(reported(), account, raw, received_at, thread_id)
 
     return router
 
@@ -154,11 +147,31 @@ _EXAMPLE = (
 )
 
 
-async def _account(accounts: Accounts, caller: Caller, account_id: str) -> Account:
-    try:
-        return await accounts.of(caller.team_id, account_id)
-    except AuthUnavailable:
-        raise _away() from None
+async def judged_headers(reported: Reported, accounts: Accounts, team: str, asked: HeadersIn) -> VerdictsView:
+    account = await accounts.of(team, asked.account_id)
+    sets = [_header_set(place, each) for place, each in enumerate(asked.sets)]
+    found = await _judged(reported.headers(account, sets))
+    return VerdictsView(
+        verdicts=[_verdict(each.ref, found.get(header.ref)) for each, header in zip(asked.sets, sets, strict=True)]
+    )
+
+
+async def judged_raw(
+    reported: Reported,
+    account: Account,
+    raw: bytes,
+    received_at: datetime | None,
+    thread_id: str | None,
+    *,
+    cut: bool = False,
+) -> RawView:
+    """`cut`: only the message's start is here."""
+    if not raw.strip():
+        raise invalid("", "There is no message.", f"Send the message itself, as {MEDIA_TYPE}.")
+    taken, verdict = await _judged(reported.whole(account, raw, _came(received_at), thread_id, cut=cut))
+    if verdict is None:
+        return RawView(verdict="discard")
+    return RawView(verdict="match", known=taken is Taken.KNOWN, **_about(verdict))
 
 
 async def _judged(work: Awaitable[T]) -> T:

@@ -23,7 +23,7 @@ from services.runtime.http_server import HttpServer
 from services.runtime.leases import Leases
 from services.runtime.permissions import advisories_of, published_streams
 from services.runtime.publisher import Publisher
-from services.runtime.rpc import Endpoint, RpcClient
+from services.runtime.rpc import Listening, RpcClient
 from services.runtime.settings import RuntimeSettings
 from services.runtime.tasks import Tasks
 
@@ -61,7 +61,7 @@ class App:
         self.log = logging.get_logger(f"services.{settings.service}")
         self.client, self.db = mongo.connect(settings)
         self.lanes: dict[str, Lane] = {}
-        self.endpoints: list[Endpoint] = []
+        self.endpoints: list[Listening] = []
         self.broker = bus.open_broker(settings, self.lanes, self._bus_closed)
         self.health = Health()
         self.http = create_http(self)

@@ -6,11 +6,12 @@ Replies go to a private inbox per user, so that nobody reads another's answers.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from replywire_contracts.catalogue import EVENTS, stream_of
-from replywire_contracts.event import Event, Request
+from replywire_contracts.event import TEAM_PATTERN, Event, Request
 from replywire_contracts.streams import (
     ADVISORIES,
     BODIES,
@@ -59,6 +60,17 @@ ASKERS: Mapping[type[Request], tuple[str, ...]] = {
 }
 """Who may ask what. A request of the catalogue that is missing here can be asked by nobody."""
 
+EXTERNAL_PREFIX = "external_"
+EXTERNAL_VERBS: Mapping[str, str] = {
+    "take": "send",
+    "extend": "send",
+    "reports": "send",
+    "octets": "send",
+    "headers": "inbox_sync",
+    "raw": "inbox_sync",
+}
+"""What a team's own code may ask over the bus, and who answers."""
+
 MAX_DELIVERIES = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 
 
@@ -96,9 +108,11 @@ def published_streams(user: str) -> tuple[str, ...]:
 
 
 def rights(user: str, team: str = "*") -> Rights:
-    """Of a service, of `product` (which may be cut to one team), or of `provision`."""
+    """Of a service, of `product` (which may be cut to one team), of `external_<team>`, or of `provision`."""
     if user == PRODUCT:
         return _product(team)
+    if user.startswith(EXTERNAL_PREFIX):
+        return _external(user.removeprefix(EXTERNAL_PREFIX))
     if user == PROVISION:
         return Rights(publish=("$JS.API.>",), subscribe=(f"_INBOX_{PROVISION}.>",))
     if user not in SERVICES:
@@ -106,6 +120,7 @@ def rights(user: str, team: str = "*") -> Rights:
     events = [f"{event.kind()}.*" for event in EVENTS if user == event.OWNER]
     asked = [request.SUBJECT for request, askers in ASKERS.items() if user in askers]
     answered = [request.SUBJECT for request in ASKERS if request.SUBJECT.split(".")[2] == user]
+    answered += [team_subject(verb, "*") for verb, service in EXTERNAL_VERBS.items() if service == user]
     watched = [f"{event.kind()}.*" for event, watchers in WATCHERS.items() if user in watchers]
     consumers = consumers_of(user)
     swept = {consumer.stream.name for consumer in consumers if consumer.stream is not ADVISORIES}
@@ -123,6 +138,24 @@ def rights(user: str, team: str = "*") -> Rights:
         subscribe=_sorted(answered, watched, [f"_INBOX_{user}.>", hints(user)]),
         allow_responses=bool(answered),
     )
+
+
+def external_user(team: str) -> str:
+    """The name of the bus user that a team's own code works as."""
+    return EXTERNAL_PREFIX + team
+
+
+def team_subject(verb: str, team: str) -> str:
+    """Where a team's own code asks over the bus: the team is the last token, so that rights can be cut to it."""
+    return f"rpc.v1.external.{verb}.{team}"
+
+
+def _external(team: str) -> Rights:
+    """Asks in its team's name and reads the answers; no stream, no event, no other team's subject."""
+    if not re.fullmatch(TEAM_PATTERN, team):
+        raise LookupError(f"no team is called {team!r}")
+    asked = tuple(sorted(team_subject(verb, team) for verb in EXTERNAL_VERBS))
+    return Rights(publish=asked, subscribe=(f"_INBOX_{external_user(team)}.>",))
 
 
 def hints(service: str) -> str:

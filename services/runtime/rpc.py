@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
 import nats.errors
@@ -87,22 +86,17 @@ class RpcClient:
         return request.REPLY.decode(answer.data)
 
 
-@dataclass(slots=True)
-class Endpoint:
-    """One kind of request this service answers, in a queue group with its replicas."""
+class Listening:
+    """Requests at one subject, answered in a queue group with the service's other replicas."""
 
-    request: type[Request]
-    handler: Handler
-    concurrency: int
-    _slots: asyncio.Semaphore = field(init=False)
-    _running: set[asyncio.Task[None]] = field(init=False, default_factory=set)
-    _subscription: Subscription | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        self._slots = asyncio.Semaphore(self.concurrency)
+    def __init__(self, subject: str, concurrency: int) -> None:
+        self.subject = subject
+        self._slots = asyncio.Semaphore(concurrency)
+        self._running: set[asyncio.Task[None]] = set()
+        self._subscription: Subscription | None = None
 
     async def start(self, nc: NatsClient, service: str) -> None:
-        self._subscription = await nc.subscribe(self.request.SUBJECT, queue=service, cb=self._receive)
+        self._subscription = await nc.subscribe(self.subject, queue=service, cb=self._receive)
 
     async def stop(self, timeout: float) -> None:
         """Take nothing more; answer what was taken, as far as that takes no longer than `timeout` seconds."""
@@ -111,7 +105,7 @@ class Endpoint:
                 async with asyncio.timeout(timeout):
                     await self._subscription.drain()  # type: ignore[no-untyped-call]
             except (nats.errors.Error, TimeoutError) as error:
-                _log.info("requests not drained", request=self.request.SUBJECT, error=error)
+                _log.info("requests not drained", request=self.subject, error=error)
             self._subscription = None
         running = list(self._running)
         if running:
@@ -130,7 +124,40 @@ class Endpoint:
         self._running.discard(task)
         self._slots.release()
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("request left unanswered", request=self.request.SUBJECT, exc_info=error)
+            _log.error("request left unanswered", request=self.subject, exc_info=error)
+
+    async def _answer(self, message: Msg) -> None:
+        raise NotImplementedError
+
+
+class TeamEndpoint(Listening):
+    """What teams ask in their own name: the team is the subject's last token, which the bus's rights vouch for.
+
+    `answer(team, content)` gives the octets to answer with, and the problem's code where they tell of one."""
+
+    def __init__(
+        self, subject: str, answer: Callable[[str, bytes], Awaitable[tuple[bytes, str | None]]], concurrency: int = 64
+    ) -> None:
+        """`subject` ends in the token that stands for any team."""
+        super().__init__(subject, concurrency)
+        self._answered = answer
+
+    async def _answer(self, message: Msg) -> None:
+        with metrics.REQUEST_SECONDS.labels(self.subject).time():
+            reply, problem = await self._answered(message.subject.rpartition(".")[2], message.data)
+            if message.reply:
+                headers = {ERROR_HEADER: problem} if problem else None
+                await message._client.publish(message.reply, reply, headers=headers)
+        metrics.REQUESTS.labels(self.subject, problem or "answered").inc()
+
+
+class Endpoint(Listening):
+    """One kind of request between services."""
+
+    def __init__(self, request: type[Request], handler: Handler, concurrency: int) -> None:
+        super().__init__(request.SUBJECT, concurrency)
+        self.request = request
+        self.handler = handler
 
     async def _answer(self, message: Msg) -> None:
         subject = self.request.SUBJECT
@@ -163,7 +190,7 @@ class Endpoint:
 class Serves(Protocol):
     """What `serve` needs of an app."""
 
-    endpoints: list[Endpoint]
+    endpoints: list[Listening]
 
 
 def serve(

@@ -38,6 +38,7 @@ from services.send.domain.limits import Limits
 from services.send.domain.message import Message
 from services.send.domain.moves import Move
 from services.send.external import External, Ground
+from services.send.external_bus import ExternalBus, serve_external
 from services.send.hand_over import HandOver
 from services.send.handlers import Handlers
 from services.send.http import Doors, routes
@@ -235,6 +236,7 @@ def _external(app: App, parts: Parts) -> None:
     app.http.include_router(external_http.routes(lambda: parts.external.door))
     app.http.include_router(setup_http.routes(lambda: parts.external.setting_up))
     answers = setup_http.SetupAnswers(lambda: parts.external.setting_up)
+    serve_external(app, ExternalBus(lambda: parts.external.door), parts.settings.external_waiting)
     serve(app, ExternalSetup)(answers.state)
     serve(app, ChooseExternalDelivery)(answers.choose)
     serve(app, ProveExternal)(answers.prove)

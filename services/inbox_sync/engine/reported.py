@@ -65,14 +65,15 @@ class Reported:
         return found
 
     async def whole(
-        self, account: Account, raw: bytes, received_at: datetime, thread: str | None
+        self, account: Account, raw: bytes, received_at: datetime, thread: str | None, *, cut: bool = False
     ) -> tuple[Taken, Verdict | None]:
-        """Durable once this returns. Raises `JudgeUnavailable`, `JudgeRefused`."""
+        """Durable once this returns. `cut`: only the message's start is here. Raises `JudgeUnavailable`,
+        `JudgeRefused`."""
         header = HeaderSet(MessageRef(PLACE, "0"), judged_block(head_of(raw)), received_at, thread)
         verdict = await self._matching(account, header, raw)
         if verdict is None:
             return Taken.DISCARDED, None
-        find = self._find(account, header, raw, verdict)
+        find = self._find(account, header, raw, verdict, cut)
         new = await self.finds.add(find)
         hit("inbox_sync.external_after_store")
         if new:
@@ -97,7 +98,7 @@ class Reported:
             verdict = next((one for one in inside if one.kind == MATCH), None)
         return verdict
 
-    def _find(self, account: Account, header: HeaderSet, raw: bytes, verdict: Verdict) -> Find:
+    def _find(self, account: Account, header: HeaderSet, raw: bytes, verdict: Verdict, cut: bool) -> Find:
         # The find's own name is its place: however often, and under whatever name, they report it.
         name = find_id(account.account_id, header.block, raw)
         return Find(
@@ -110,7 +111,7 @@ class Reported:
             raw=raw[: self.fetch_limit],
             block=header.block,
             thread=header.provider_thread_id,
-            truncated=len(raw) > self.fetch_limit,
+            truncated=cut or len(raw) > self.fetch_limit,
             request_id=verdict.request_id,
         )
 

@@ -13,14 +13,14 @@ from replywire_contracts.v1.rpc import Ack, LeaseCredentials, LeasedCredentials,
 
 from services.providers.errors import ReauthRequired
 from services.runtime.credentials import CredentialsCache, seal_secret
-from services.runtime.rpc import Endpoint, Refusal, RpcClient, RpcRefused, serve
+from services.runtime.rpc import Listening, Refusal, RpcClient, RpcRefused, serve
 
 
 class Auth:
     """A scripted auth: what it leased, and for how long the next lease is good."""
 
     def __init__(self) -> None:
-        self.endpoints: list[Endpoint] = []
+        self.endpoints: list[Listening] = []
         self.asked: list[LeaseCredentials] = []
         self.rejected: list[ReportRejected] = []
         self.good_for = timedelta(minutes=5)

@@ -24,7 +24,7 @@ from replywire_contracts.v1.rpc import (
 
 from services.runtime import tracing
 from services.runtime.outcomes import Outage
-from services.runtime.rpc import Endpoint, Refusal, RpcClient, RpcRefused, RpcUnavailable, serve
+from services.runtime.rpc import Listening, Refusal, RpcClient, RpcRefused, RpcUnavailable, serve
 from tests.servers.choice import RunningServer
 
 KEY = VerifyKey(key_hash="0" * 64)
@@ -34,7 +34,7 @@ class Service:
     """What `serve` needs of an app."""
 
     def __init__(self) -> None:
-        self.endpoints: list[Endpoint] = []
+        self.endpoints: list[Listening] = []
 
 
 @contextlib.asynccontextmanager
