@@ -1,8 +1,8 @@
 """Named places where a test lets a process die, freeze or fail. Dead unless `REPLYWIRE_FAILPOINTS` names them.
 
-`send.after_intent=kill` kills at the first pass, `inbox_sync.after_fetch=kill:3` at the third. `stop` freezes (SIGSTOP),
-`raise` raises `FailpointHit`. Several are separated by commas. The one setting that is read at import, because a
-failpoint must cost nothing where there is none.
+`send.after_intent=kill` kills at the first pass, `inbox_sync.after_fetch=kill:3` at the third. `stop` freezes
+(SIGSTOP), `raise` raises `FailpointHit`. Several are separated by commas. The one setting that is read at import,
+because a failpoint must cost nothing where there is none.
 """
 
 from __future__ import annotations
