@@ -7,7 +7,13 @@ from pathlib import Path
 
 
 def render(
-    *, port: int, store: Path, authorization: str = "", host: str = "127.0.0.1", max_payload: int = 1024 * 1024
+    *,
+    port: int,
+    store: Path,
+    authorization: str = "",
+    host: str = "127.0.0.1",
+    max_payload: int = 1024 * 1024,
+    pid_file: Path | None = None,
 ) -> str:
     """`authorization` is the block of users and their rights; without it everybody may do everything."""
     return "\n".join(
@@ -16,6 +22,7 @@ def render(
             # JSON strings are valid in this format, and escape what needs it.
             f"listen: {json.dumps(f'{host}:{port}')}",
             f"max_payload: {max_payload}",
+            *([] if pid_file is None else [f"pid_file: {json.dumps(str(pid_file))}"]),
             "jetstream {",
             f"  store_dir: {json.dumps(str(store))}",
             "  # An ack precedes the fsync otherwise, and a crash loses what was acknowledged.",
@@ -25,3 +32,8 @@ def render(
             "",
         ]
     )
+
+
+def with_users(config: str, authorization: str) -> str:
+    """The same configuration with other users, whose block is its last."""
+    return config.partition("authorization {")[0] + authorization

@@ -12,6 +12,7 @@ from deploy.embedded.errors import DidNotStart, EmbeddedError, PortTaken
 from deploy.embedded.nats_config import render
 from deploy.embedded.processes import Process, free_port, listens
 
+CONFIG_FILE, PID_FILE = "nats.conf", "nats-server.pid"
 _START_LIMIT = 30.0
 _TRIES = 5
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
@@ -77,11 +78,16 @@ class NatsServer:
         if await listens(self.port):
             raise PortTaken(f"Port {self.port} is taken: choose another one for NATS.")
         self.store.mkdir(parents=True, exist_ok=True)
-        config = self.folder / "nats.conf"
+        config = self.folder / CONFIG_FILE
         config.touch(mode=0o600)
-        config.write_text(
-            render(port=self.port, store=self.store, authorization=self._authorization, max_payload=self._max_payload)
+        text = render(
+            port=self.port,
+            store=self.store,
+            authorization=self._authorization,
+            max_payload=self._max_payload,
+            pid_file=self.folder / PID_FILE,
         )
+        config.write_text(text)
         if self._process is None or str(config) not in self._process.command:
             command = [str(binaries.nats_server()), "--config", str(config)]
             self._process = Process("nats-server", command, self.folder / "nats-server.log")

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from services.cli import accounts, connect, demo, doctor, explain, messages, replies, rotate_keys, send, up, watch
+from services.cli import (
+    accounts,
+    bus_user,
+    connect,
+    demo,
+    doctor,
+    explain,
+    messages,
+    replies,
+    rotate_keys,
+    send,
+    up,
+    watch,
+)
 from services.cli.commands import ends_well
 
 app = typer.Typer(
@@ -24,6 +37,7 @@ app.command()(ends_well(replies.replies))
 app.command()(ends_well(watch.watch))
 app.command()(ends_well(doctor.doctor))
 app.command()(ends_well(explain.explain))
+app.command("bus-user")(ends_well(bus_user.bus_user))
 app.command("rotate-keys")(ends_well(rotate_keys.rotate_keys))
 
 
