@@ -6,7 +6,7 @@ it, may change it, and nothing is proved by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.auth.domain.well_known import PROVIDERS, Provider, Server
@@ -45,7 +45,7 @@ def of_domain(domain: str) -> Suggestion | None:
     return next((_of(provider) for provider in PROVIDERS if domain in provider.domains), None)
 
 
-def of_srv(found: dict[str, Sequence[Srv]]) -> Suggestion | None:
+def of_srv(found: Mapping[str, Sequence[Srv]]) -> Suggestion | None:
     """By name of `SRV_NAMES`. TLS from the start comes before STARTTLS, as RFC 8314 asks."""
     imap = _best(found, ("_imaps._tcp", "_imap._tcp"), _IMAP_PORTS)
     smtp = _best(found, ("_submissions._tcp", "_submission._tcp"), _SMTP_PORTS)
@@ -72,7 +72,7 @@ def _of(provider: Provider) -> Suggestion:
     return Suggestion(provider.imap, provider.smtp, provider.better, provider.name, provider.hint)
 
 
-def _best(found: dict[str, Sequence[Srv]], names: tuple[str, ...], ports: frozenset[int]) -> Server | None:
+def _best(found: Mapping[str, Sequence[Srv]], names: tuple[str, ...], ports: frozenset[int]) -> Server | None:
     for name in names:
         records = [record for record in found.get(name, ()) if record.target and record.port in ports]
         if records:

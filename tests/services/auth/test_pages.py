@@ -3,21 +3,28 @@ secret or leaving half of a mailbox behind."""
 
 from __future__ import annotations
 
+import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+import trustme
 from replywire_contracts.v1.rpc import ReportRejected
 
+from deploy.embedded.processes import free_port
 from tests.servers.choice import RunningServer
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.scripted_smtp import At, say
 from tests.services.auth.conftest import Auth
 from tests.services.auth.visiting import RETURN_TO, Team, auth_for_people
 
+EXPIRED, CLOSED = free_port(), free_port()
+"""Where a server has an old certificate, and where none is."""
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -25,10 +32,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def auth(
     nats_server: RunningServer, mongodb_url: str, dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Auth]:
-    folder = tmp_path_factory.mktemp("pages")
-    async with auth_for_people(
-        nats_server.url, mongodb_url, dovecot, folder, offered_clients=("smtp_imap", "external")
-    ) as started:
+    folder, authority = tmp_path_factory.mktemp("pages"), trustme.CA()
+    old = authority.issue_cert("localhost", not_after=datetime(2025, 1, 31, tzinfo=UTC))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    old.configure_cert(tls)
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", EXPIRED, ssl=tls)
+    trust = authority.cert_pem.bytes().decode()
+    people = auth_for_people(
+        nats_server.url, mongodb_url, dovecot, folder, more_ports=(EXPIRED, CLOSED), more_trust=trust
+    )
+    async with server, people as started:
         yield started
 
 
@@ -164,6 +177,8 @@ async def test_a_wrong_password_is_told_per_server_and_leaves_nothing(auth: Auth
         ({"imap_host": "nowhere.example.com", "imap_port": "993"}, "cannot be used as a mail server", "Check the host"),
         ({"smtp_host": "smtp.office365.com", "smtp_port": "587", "smtp_security": "starttls"},
          "better connected another way", "as Microsoft 365 instead"),
+        ({"imap_port": str(EXPIRED)}, "The certificate of the IMAP server has expired.", "renew its certificate"),
+        ({"imap_port": str(CLOSED)}, "The IMAP server does not answer.", "Check that the server is up"),
         ({"imap_port": "22"}, "cannot be used as a mail server", "Check the host"),
         ({"imap_port": "x"}, "The port of the IMAP server cannot be used.", "Correct"),
         ({"address": "ada"}, "not an e-mail address", "such as ada@example.com"),
@@ -174,7 +189,7 @@ async def test_bad_input_has_its_sentence_and_remedy(
 ) -> None:
     browser = await team.visit()
     answer = await browser.post("/connect/smtp_imap", **{**team.fields(), **changed})
-    assert answer.status_code == 422
+    assert answer.status_code in (422, 503)
     alert = answer.text[answer.text.index('role="alert"') :]
     assert sentence in alert
     assert remedy in alert

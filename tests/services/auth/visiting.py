@@ -28,13 +28,25 @@ RETURN_TO = "https://app.example.com/mailboxes?tab=mail"
 
 @contextlib.asynccontextmanager
 async def auth_for_people(
-    nats_url: str, mongodb_url: str, dovecot: Dovecot, folder: Path, **changed: Any
+    nats_url: str,
+    mongodb_url: str,
+    dovecot: Dovecot,
+    folder: Path,
+    *,
+    more_ports: tuple[int, ...] = (),
+    more_trust: str = "",
+    **changed: Any,
 ) -> AsyncIterator[Auth]:
-    """auth at an address that browsers are told beforehand, for a whole file: each test takes a `Team` of its own."""
+    """auth at an address that browsers are told beforehand, for a whole file: each test takes a `Team` of its own.
+    `more_ports` and `more_trust` (PEM) are allowed besides those of its mail servers."""
     database, ring, port = f"test_{uuid4().hex}", folder / "ring.json", free_port()
     commands.new_key_ring(ring, False, lambda _: None)
     async with smtp_running(ScriptedSmtp()) as smtp:
         mail = Mail(dovecot, smtp)
+        trusted = folder / "trusted.pem"
+        trusted.write_text(Path(dovecot.ca_file).read_text() + more_trust)
+        policy = mail.policy
+        policy |= {"ca_file": trusted, "extra_ports": (*policy["extra_ports"], *more_ports)}
         settings = Settings(
             nats_url=nats_url,
             mongodb_url=mongodb_url,
@@ -43,7 +55,7 @@ async def auth_for_people(
             public_url=f"http://127.0.0.1:{port}",
             key_ring=str(ring),
             graceful_timeout=5,
-            **(mail.policy | changed),
+            **(policy | changed),
         )
         async with running(await provisioned(settings), mail) as auth:
             yield auth

@@ -1,0 +1,87 @@
+"""A mailbox's health in plain words, from auth's state and what the reader tells."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from replywire_contracts.v1.rpc import MailboxState
+from replywire_contracts.v1.values import Failure, Progress
+
+from services.auth.domain.account import Account, ProvedMailbox, Rejection, State, connect, disconnect, reject
+from services.auth.domain.returning import returned
+from services.auth.domain.sealing import SealedBox
+from services.auth.pages.health import health_of
+
+_NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+
+def account() -> Account:
+    mailbox = ProvedMailbox("smtp_imap", "ada@example.com", "", {}, (), "user-1")
+    return connect("acc_1", "acme", mailbox, SealedBox("k1", b"", b""), _NOW)
+
+
+def reading(state: str, **more: Any) -> MailboxState:
+    return MailboxState(state=state, explanation="Connecting to the mail server.", **more)
+
+
+@pytest.mark.parametrize(
+    ("seen", "tone", "title"),
+    [
+        (reading("watching", complete=True, synced_to=_NOW), "good", "Connected"),
+        (reading("connecting"), "busy", "Starting"),
+        (reading("first_sync", progress=Progress(done=10, remaining=30)), "busy", "First sync"),
+        (reading("stalled", failure=Failure(reason="host_unavailable"), failing_since=_NOW), "warning", "Trouble"),
+        (reading("something_new"), "busy", "Starting"),
+        (None, "busy", "Starting"),
+    ],
+)
+def test_what_the_reader_tells_is_told_in_plain_words(seen: MailboxState | None, tone: str, title: str) -> None:
+    health = health_of(account(), seen)
+    assert (health.tone, health.title) == (tone, title)
+    assert health.sentence.endswith(".")
+
+
+def test_a_first_sync_tells_how_far_it_is_and_never_that_it_is_done_before_it_is() -> None:
+    health = health_of(account(), reading("first_sync", progress=Progress(done=999, remaining=1)))
+    assert (health.done, health.total, health.percent, health.settled) == (999, 1000, 99, False)
+    assert health_of(account(), reading("first_sync", progress=Progress(done=7))).percent is None
+
+
+def test_a_refusal_comes_before_whatever_the_reader_says() -> None:
+    rejection = Rejection("refused_login", "535", "No.", "Connect it again.", _NOW)
+    refused = reject(account(), 1, rejection)
+    assert refused is not None
+    health = health_of(refused, reading("watching", complete=True))
+    assert health.title == "Needs you"
+    assert health.trouble is not None
+    assert (health.trouble.sentence, health.trouble.words) == ("The mail server refused the login.", "No.")
+
+
+def test_a_disconnected_mailbox_is_nothing_else() -> None:
+    gone = disconnect(account(), _NOW)
+    assert gone is not None
+    assert gone.state is State.DISCONNECTED
+    assert health_of(gone, reading("watching")).title == "Disconnected"
+
+
+def test_who_does_not_answer_worries_nobody() -> None:
+    health = health_of(account(), None, asked=False)
+    assert (health.tone, health.settled) == ("good", False)
+
+
+@pytest.mark.parametrize(
+    ("return_to", "address"),
+    [
+        ("https://app.example.com", "https://app.example.com?status=connected&account_id=a"),
+        (
+            "https://app.example.com/x?q=1&empty=#top",
+            "https://app.example.com/x?q=1&empty=&status=connected&account_id=a#top",
+        ),
+        ("https://app.example.com/?status=x&account_id=y", "https://app.example.com/?status=connected&account_id=a"),
+    ],
+)
+def test_the_way_back_keeps_the_products_own_query(return_to: str, address: str) -> None:
+    assert returned(return_to, "connected", "a") == address
+    assert returned(return_to) == return_to
