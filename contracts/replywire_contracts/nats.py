@@ -187,12 +187,14 @@ class Replywire:
         Bodies and attachments too large for an event go to the object store first. Raises `PublishUnknown` where no
         answer came within `timeout` seconds.
         """
-        if isinstance(event, SendRequested):
+        payload = event.encode()
+        if len(payload) > INLINE_LIMIT and isinstance(event, SendRequested):
             event = await self._lightened(event)
+            payload = event.encode()
         try:
             await self._jetstream.publish(
                 event.nats_subject,
-                event.encode(),
+                payload,
                 stream=stream_of(type(event)).name,
                 headers=event.nats_headers(),
                 timeout=timeout,
