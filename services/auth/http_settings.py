@@ -19,7 +19,7 @@ _Writer = Annotated[Caller, Depends(api_key("settings:write"))]
 
 
 class Policy(BaseModel):
-    """How a team wants one client to be used. It holds for a mailbox within minutes of the change."""
+    """How a team wants one client to be used. It holds within five minutes; folders, from the next opening."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,7 +27,6 @@ class Policy(BaseModel):
         default=(), max_length=1000, description="Read besides INBOX and Junk", examples=[["Sales"]]
     )
     sends_per_minute: StrictInt = Field(default=0, description="Per mailbox; 0: the client's own limit", examples=[20])
-    sends_per_day: StrictInt = Field(default=0, description="Per mailbox; 0: no limit", examples=[500])
     sent_copy: StrictBool = Field(
         default=True, description="Put sent mail into the Sent folder, where nobody else does"
     )
@@ -37,12 +36,11 @@ class Policy(BaseModel):
         return cls(
             folders=policy.folders,
             sends_per_minute=policy.sends_per_minute,
-            sends_per_day=policy.sends_per_day,
             sent_copy=policy.sent_copy,
         )
 
     def clear(self) -> ClientPolicy:
-        return ClientPolicy(self.folders, self.sends_per_minute, self.sends_per_day, self.sent_copy)
+        return ClientPolicy(self.folders, self.sends_per_minute, self.sent_copy)
 
 
 class SettingsIn(BaseModel):

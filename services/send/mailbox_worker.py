@@ -178,6 +178,7 @@ class MailboxWorker:
             return
         for message in unknown:
             self._start(message, self._resolve(message, route))
+        self._pace.heed(route.credentials.settings)
         allowed, self._out_of_rate = await self._pace.allow(len(fresh))
         if allowed:
             await self._begin(fresh[:allowed], route)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from services.providers.capabilities import Capabilities
 from services.runtime.leases import Lease
 from services.send.domain.failures import failure
 from services.send.domain.mailbox import Mailbox
 from services.send.domain.outcome import Pause
-from services.send.domain.rate import Bucket
+from services.send.domain.rate import Bucket, lowest
 from services.send.ports import Mailboxes
 
 
@@ -21,10 +23,15 @@ class Pace:
     ) -> None:
         self._lease = lease
         self._mailboxes = mailboxes
-        self._per_minute = capabilities.sends_per_minute or per_minute
+        self._stated = self._per_minute = capabilities.sends_per_minute or per_minute
         self._bucket = Bucket.full(self._per_minute, datetime.now(UTC))
         if mailbox.bucket_tokens is not None and mailbox.bucket_at is not None:
             self._bucket = Bucket(self._per_minute, mailbox.bucket_tokens, mailbox.bucket_at)
+
+    def heed(self, settings: Mapping[str, Any]) -> None:
+        """The team's own limit travels with the leased credentials: a change holds as soon as they are leased anew."""
+        self._per_minute = lowest(self._stated, settings.get("sends_per_minute"))
+        self._bucket = self._bucket.at_rate(self._per_minute, datetime.now(UTC))
 
     async def allow(self, wanted: int) -> tuple[int, Pause | None]:
         """How many may leave now, and until when the others must wait. None may where the lease is another's."""

@@ -271,7 +271,7 @@ async def test_a_policy_is_saved_and_holds_for_leases(world: World, team: Team) 
     await admin.locator("#smtp_imap").get_by_role("button", name="Save the policy").click()
     await expect(admin.get_by_role("status").first).to_contain_text("The policy is saved")
     told = (await team.settings())["policies"]["smtp_imap"]
-    assert told == {"folders": ["Sales", "Support"], "sends_per_minute": 20, "sends_per_day": 0, "sent_copy": False}
+    assert told == {"folders": ["Sales", "Support"], "sends_per_minute": 20, "sent_copy": False}
 
 
 async def test_ews_is_listed_only_where_the_operator_switched_it_on(world: World, team: Team) -> None:

@@ -49,7 +49,6 @@ def _fields(settings: TeamSettings) -> Document:
             client: {
                 "folders": list(policy.folders),
                 "sends_per_minute": policy.sends_per_minute,
-                "sends_per_day": policy.sends_per_day,
                 "sent_copy": policy.sent_copy,
             }
             for client, policy in settings.policies.items()

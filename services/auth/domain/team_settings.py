@@ -21,7 +21,6 @@ NEEDS_SET_UP = frozenset({"external"})
 MOST_FOLDERS = 50
 LONGEST_FOLDER = 250
 MOST_A_MINUTE = 10_000
-MOST_A_DAY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,6 @@ class ClientPolicy:
     """Folders to read besides INBOX and Junk, by their names as people see them."""
     sends_per_minute: int = 0
     """Per mailbox; 0 where the client's own limit is enough."""
-    sends_per_day: int = 0
-    """Per mailbox, in 24 hours; 0 where there is no limit of the team's own."""
     sent_copy: bool = True
     """Whether a sent message is put into the Sent folder, where the provider does not file it itself."""
 
@@ -114,13 +111,11 @@ def read_policy(client: str, policy: ClientPolicy) -> ClientPolicy:
             "These folders cannot be read.",
             f"Give at most {MOST_FOLDERS} names of at most {LONGEST_FOLDER} characters, one on each line.",
         )
-    for name, limit, most in (
-        ("sends_per_minute", policy.sends_per_minute, MOST_A_MINUTE),
-        ("sends_per_day", policy.sends_per_day, MOST_A_DAY),
-    ):
-        if not 0 <= limit <= most:
-            raise Invalid(f"{where}.{name}", "This limit cannot be kept.", f"Give 0 (no limit) to {most}.")
-    return ClientPolicy(folders, policy.sends_per_minute, policy.sends_per_day, policy.sent_copy)
+    if not 0 <= policy.sends_per_minute <= MOST_A_MINUTE:
+        raise Invalid(
+            f"{where}.sends_per_minute", "This limit cannot be kept.", f"Give 0 (no limit) to {MOST_A_MINUTE}."
+        )
+    return ClientPolicy(folders, policy.sends_per_minute, policy.sent_copy)
 
 
 def applied(policy: ClientPolicy, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,8 +128,6 @@ def applied(policy: ClientPolicy, settings: Mapping[str, Any]) -> dict[str, Any]
         held["sent_copy"] = False
     if policy.sends_per_minute:
         held["sends_per_minute"] = policy.sends_per_minute
-    if policy.sends_per_day:
-        held["sends_per_day"] = policy.sends_per_day
     return held
 
 
@@ -159,6 +152,5 @@ def differences(before: TeamSettings, after: TeamSettings) -> list[tuple[Action,
 def _told(policy: ClientPolicy) -> str:
     parts = [f"folders {', '.join(policy.folders)}"] if policy.folders else []
     parts += [f"{policy.sends_per_minute} a minute"] if policy.sends_per_minute else []
-    parts += [f"{policy.sends_per_day} a day"] if policy.sends_per_day else []
     parts += [] if policy.sent_copy else ["no sent copy"]
     return "; ".join(parts) or "the client's own"

@@ -20,7 +20,7 @@ from services.auth.pages.visits import Form, Visit
 _RECORDS = 25
 _SAVED = {
     "offered": "What your team offers is saved.",
-    "policy": "The policy is saved. It holds for each mailbox within minutes.",
+    "policy": "The policy is saved.",
     "app": "The app is saved. Its secret is sealed and never shown again.",
     "app-gone": "The app is removed.",
 }
@@ -133,13 +133,9 @@ async def settings_page(
 
 def _policy(client: str, form: Form) -> ClientPolicy:
     """Raises `Invalid`."""
-    limits = {}
-    for name in ("sends_per_minute", "sends_per_day"):
-        number = form.number(name)
-        if number is None and form.text(name).strip():
-            raise Invalid(
-                f"policies.{client}.{name}", "This is no whole number.", "Give digits alone, or leave it empty."
-            )
-        limits[name] = number or 0
+    per_minute = form.number("sends_per_minute")
+    if per_minute is None and form.text("sends_per_minute").strip():
+        field = f"policies.{client}.sends_per_minute"
+        raise Invalid(field, "This is no whole number.", "Give digits, or nothing.")
     folders = tuple(form.text("folders").splitlines())
-    return read_policy(client, ClientPolicy(folders, **limits, sent_copy=bool(form.text("sent_copy"))))
+    return read_policy(client, ClientPolicy(folders, per_minute or 0, bool(form.text("sent_copy"))))

@@ -14,6 +14,14 @@ class Bucket:
     tokens: float
     at: datetime
 
+    def at_rate(self, per_minute: int, now: datetime) -> Bucket:
+        """The same under another limit: what is in it stays, as far as it still fits."""
+        if per_minute == self.per_minute:
+            return self
+        if not self.per_minute:
+            return Bucket.full(per_minute, now)
+        return Bucket(per_minute, min(self.filled(now).tokens, float(per_minute)), now)
+
     @classmethod
     def full(cls, per_minute: int, now: datetime) -> Bucket:
         return cls(per_minute, float(per_minute), now)
@@ -39,3 +47,9 @@ class Bucket:
         if filled.tokens >= 1:
             return now
         return now + timedelta(seconds=(1 - filled.tokens) * 60 / self.per_minute)
+
+
+def lowest(*limits: object) -> int:
+    """Of limits a minute from several hands, the one that keeps them all; what is no positive number limits nothing."""
+    stated = [limit for limit in limits if isinstance(limit, int) and limit > 0]
+    return min(stated, default=0)

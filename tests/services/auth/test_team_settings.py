@@ -87,7 +87,7 @@ async def test_a_change_based_on_old_settings_is_refused(team: Team) -> None:
 
 async def test_changes_at_once_lose_none(team: Team) -> None:
     clients = ["gmail", "smtp_imap", "microsoft365", "ews", "external"]
-    await asyncio.gather(*(change(team, policies={client: {"sends_per_day": 7}}) for client in clients))
+    await asyncio.gather(*(change(team, policies={client: {"sends_per_minute": 7}}) for client in clients))
     seen = (await (await team.api()).get("/v1/settings")).json()
     assert sorted(seen["policies"]) == sorted(clients)
     assert seen["revision"] == 5
