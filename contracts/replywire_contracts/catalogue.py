@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from replywire_contracts.event import Event, Request
 from replywire_contracts.streams import STREAMS, Stream
-from replywire_contracts.v1 import account, calendar, inbox, mailbox, reply, rpc, send
+from replywire_contracts.v1 import account, calendar, engine, inbox, mailbox, reply, rpc, send
 
 EVENTS: tuple[type[Event], ...] = (
     send.SendRequested,
@@ -43,9 +43,9 @@ REQUESTS: tuple[type[Request], ...] = (
     rpc.Judge,
     rpc.ConfirmHeld,
     rpc.MailboxStatus,
-    rpc.EngineOpenAccount,
-    rpc.EngineSend,
-    rpc.EngineCalendar,
+    engine.EngineOpenAccount,
+    engine.EngineSend,
+    engine.EngineCalendar,
 )
 
 _BY_KIND = {event.kind(): event for event in EVENTS}

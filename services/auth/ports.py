@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -170,6 +172,12 @@ class MailboxReading(Protocol):
 
     async def of(self, team_id: str, account_id: str) -> MailboxState | None:
         """None where it was not taken in yet. Raises `Outage`."""
+        ...
+
+
+class MailboxWatching(Protocol):
+    def watched(self, account_id: str) -> AbstractAsyncContextManager[asyncio.Event]:
+        """Set whenever something of this account may have changed; the watcher clears it."""
         ...
 
 

@@ -20,7 +20,7 @@ from replywire_contracts.streams import (
     Consumer,
     Stream,
 )
-from replywire_contracts.v1 import rpc
+from replywire_contracts.v1 import engine, rpc
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
 from replywire_contracts.v1.mailbox import MailboxGapRepaired, MailboxStalled, MailboxSynced
 
@@ -54,9 +54,9 @@ ASKERS: Mapping[type[Request], tuple[str, ...]] = {
     rpc.Judge: ("inbox_sync",),
     rpc.ConfirmHeld: ("inbox_sync",),
     rpc.MailboxStatus: ("auth",),
-    rpc.EngineOpenAccount: ("auth",),
-    rpc.EngineSend: ("send",),
-    rpc.EngineCalendar: ("auth",),
+    engine.EngineOpenAccount: ("auth",),
+    engine.EngineSend: ("send",),
+    engine.EngineCalendar: ("auth",),
 }
 """Who may ask what. A request of the catalogue that is missing here can be asked by nobody."""
 

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from replywire_contracts.event import Model
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
 from replywire_contracts.v1.mailbox import MailboxGapRepaired, MailboxStalled, MailboxSynced
 from replywire_contracts.v1.rpc import MailboxState, MailboxStatus
 
+from services.runtime.overhearing import Connection, overhear
 from services.runtime.rpc import RpcClient, RpcRefused
 
 WATCHED = (
@@ -51,9 +50,8 @@ class Watching:
     def __init__(self) -> None:
         self._watchers: dict[str, set[asyncio.Event]] = {}
 
-    async def listen(self, connection: Client) -> None:
-        for event in WATCHED:
-            await connection.subscribe(f"{event.kind()}.*", cb=self._heard)
+    async def listen(self, connection: Connection) -> None:
+        await overhear(connection, WATCHED, self._heard)
 
     @asynccontextmanager
     async def watched(self, account_id: str) -> AsyncIterator[asyncio.Event]:
@@ -68,8 +66,8 @@ class Watching:
             if not others:
                 del self._watchers[account_id]
 
-    async def _heard(self, message: Msg) -> None:
+    def _heard(self, event: bytes) -> None:
         if self._watchers:
-            about = _About.decode(message.data)
+            about = _About.decode(event)
             for call in self._watchers.get(about.account_id, ()):
                 call.set()

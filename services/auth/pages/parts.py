@@ -9,7 +9,6 @@ from typing import Any
 
 from replywire_contracts.v1.rpc import MailboxState
 
-from services.auth.adapters.mailbox_reading import Watching
 from services.auth.admin_consents import AdminConsents
 from services.auth.connecting import Connecting
 from services.auth.discovering import Discovering
@@ -25,7 +24,7 @@ from services.auth.oauth_connecting import OAuthConnecting
 from services.auth.pages.health import Health, health_of
 from services.auth.pages.rendering import Rendering
 from services.auth.pages.visits import Visit, Visits
-from services.auth.ports import Accounts, ApiKeys, AuditLog, ExternalSettingUp, MailboxReading
+from services.auth.ports import Accounts, ApiKeys, AuditLog, ExternalSettingUp, MailboxReading, MailboxWatching
 from services.auth.team_settings import TeamSettingsChanges
 from services.runtime.outcomes import Outage
 
@@ -49,7 +48,7 @@ class Parts:
     keys: Keys
     api_keys: ApiKeys
     reading: MailboxReading
-    watching: Watching
+    watching: MailboxWatching
     reads: Callable[[str], bool]
     """Whether an e-mail client has an inbox that is read."""
     connects: Callable[[str], bool]
