@@ -56,11 +56,11 @@ async def test_a_mailbox_with_its_own_servers_is_connected_and_syncs_before_ones
     page = await team.visit()
     await heading(page, "Available e-mail clients")
     assert "link=" not in page.url
-    await shoot(page, "connect")
+    await shoot(page, "connect", "light", "dark")
     account_id = await connect_own_servers(world, page)
     await sentence(page, "Everything works. New answers are noticed within seconds.")
     await expect(page.locator(".facts time")).to_be_visible()
-    await shoot(page, "connected")
+    await shoot(page, "connected", "light", "dark")
     done = await page.get_by_role("link", name="Done, back to app.example.com").get_attribute("href")
     assert done == f"https://app.example.com/mailboxes?tab=mail&status=connected&account_id={account_id}"
     assert (await team.account(account_id))["people"] == ["ada"]
@@ -76,7 +76,7 @@ async def test_servers_are_suggested_from_the_domain_alone_and_can_be_changed(wo
     await address.blur()
     await expect(page.locator("#imap_host")).to_have_value("imap.example.com")
     await expect(page.locator("#smtp_host")).to_have_value("smtp.example.com")
-    await shoot(page, "smtp-imap")
+    await shoot(page, "smtp-imap", "light", "dark")
     await page.locator("#imap_host").fill("mine.example.com")
     await address.fill("ada@fastmail.com")
     await address.blur()
@@ -193,7 +193,7 @@ async def test_a_revoked_mailbox_is_told_live_and_reconnected_by_a_link(world: W
     await reject(world, team, account_id)
     await sentence(page, "Your mail provider no longer accepts this connection.")
     await expect(page.get_by_role("heading", name="Your mailbox is connected")).to_have_count(0)
-    await shoot(page, "needs-you")
+    await shoot(page, "needs-you", "light", "dark")
     again = await team.visit("reconnect", account_id=account_id)
     await again.get_by_role("button", name="Reconnect").click()
     await google_signs_in(again, "revoked@example.com")
@@ -247,7 +247,7 @@ async def test_an_admin_ticks_and_unticks_and_the_log_tells(world: World, team: 
     admin = await team.visit("settings", person="boss")
     await heading(admin, "E-mail settings")
     await expect(admin.get_by_label("External e-mail client")).to_be_disabled()
-    await shoot(admin, "settings")
+    await shoot(admin, "settings", "light", "dark")
     await admin.get_by_label("Gmail", exact=True).uncheck()
     await admin.get_by_role("button", name="Save", exact=True).click()
     await expect(admin.get_by_role("status").first).to_contain_text("saved")
@@ -455,7 +455,7 @@ async def test_on_a_phone_nothing_is_cut_off(world: World, team: Team) -> None:
     for name, path in (("settings", "/settings"), ("external-setup", "/settings/external")):
         await admin.goto(f"{world.url}{path}")
         assert not await admin.evaluate(wide), path
-        await shoot(admin, f"phone-{name}")
+        await shoot(admin, f"phone-{name}", "dark")
 
 
 async def test_every_control_has_a_name_and_every_page_one_title(world: World, team: Team) -> None:

@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
@@ -110,13 +110,14 @@ class Team:
             await context.close()
 
 
-async def shoot(page: Page, name: str) -> None:
-    """Kept as build output, light and dark: looked at by people, judged by nobody else."""
+async def shoot(page: Page, name: str, *schemes: Literal["light", "dark"]) -> None:
+    """Kept as build output: looked at by people, judged by nobody else. Light where no scheme is named."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    for scheme in ("light", "dark"):
+    for scheme in schemes or ("light",):
         await page.emulate_media(color_scheme=scheme)
         await page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=True)
-    await page.emulate_media(color_scheme="light")
+    if schemes:
+        await page.emulate_media(color_scheme="light")
 
 
 async def fill_servers(
