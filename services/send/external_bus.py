@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable
 
@@ -43,7 +44,7 @@ class ExternalBus:
 
     async def take(self, team: str, asked: TakeIn) -> TakenView:
         few = asked.model_copy(update={"max": min(asked.max, _MOST)})
-        taken = await self._door().take(_who(team), few, BUS, _ROOM)
+        taken = await self._door().take(_who(team), few, BUS, _ROOM, asyncio.Event())
         while len(taken.model_dump_json()) > _MOST_OCTETS and taken.messages:
             await self._put_back(team, taken)
         return taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -75,13 +76,14 @@ class ExternalDoor:
     offers: Offers
     messages: Messages
 
-    async def take(self, who: Who, asked: TakeIn, delivery: str, room: Room) -> TakenView:
+    async def take(self, who: Who, asked: TakeIn, delivery: str, room: Room, gone: asyncio.Event) -> TakenView:
+        """`gone` is set once whoever asks is not there any more."""
         await self._require(who.team, delivery)
         wanted = Wanted(
             asked.max, timedelta(seconds=asked.wait_seconds), timedelta(seconds=asked.lease_seconds), asked.account_id
         )
         try:
-            taken = await self.taking.take(who.team, who.by, wanted)
+            taken = await self.taking.take(who.team, who.by, wanted, gone)
         except TooManyWait:
             detail = "Too many are waiting for messages already."
             raise HttpProblem(503, "too_many_waiting", detail, headers={"Retry-After": "2"}) from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.runtime.http import Caller, Cursor, Limit, Page, PathId, api_key, decode_cursor, encode_cursor
 from services.runtime.paging import invalid_cursor
@@ -49,10 +51,11 @@ def _taking(router: APIRouter, door: Callable[[], ExternalDoor]) -> None:
     @router.post(
         "/take", responses={409: {"description": "Another way of handing over is chosen (`other_delivery`), or none"}}
     )
-    async def take_external_messages(caller: _Worker, asked: TakeIn) -> TakenView:
+    async def take_external_messages(caller: _Worker, asked: TakeIn, request: Request) -> TakenView:
         """Take what waits for your code, under one lease. Send each message's very octets, then report it; what is
         not reported when the lease ends is offered again, as it is and under the same Message-ID."""
-        return await door().take(_who(caller), asked, HTTP, _ROOM)
+        async with _told_when_gone(request) as gone:
+            return await door().take(_who(caller), asked, HTTP, _ROOM, gone)
 
     @router.get("")
     async def list_external_messages(
@@ -112,6 +115,23 @@ def _reporting(router: APIRouter, door: Callable[[], ExternalDoor]) -> None:
     async def release_external_message(caller: _Worker, request_id: PathId, asked: ReleaseIn) -> ReportView:
         """It did not leave: give it back, for another try now or later."""
         return await door().report(_who(caller), request_id, asked)
+
+
+@asynccontextmanager
+async def _told_when_gone(request: Request) -> AsyncIterator[asyncio.Event]:
+    """Who waits may hang up or die: what is taken for him then would lie idle until the lease ends."""
+    gone = asyncio.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield gone
+    finally:
+        watching.cancel()
 
 
 def _conditions(status: str | None, now: datetime) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from services.runtime.failpoints import hit
 from services.send.bells import Bells
+from services.send.domain.failures import failure
 from services.send.domain.mailbox import DISCONNECTED
 from services.send.domain.message import Message
 from services.send.domain.offer_moves import Terms, shown_to_nobody, withdrawn
+from services.send.domain.rulings import Release, ruling
 from services.send.ports import Accounts, Messages, Offers
 
 _SAFETY = timedelta(seconds=5)
@@ -56,17 +58,21 @@ class Taking:
         """Two of a team that look at once see the same messages: here they look one after the other."""
         self._stopping = False
 
-    async def take(self, team: str, by: str, wanted: Wanted) -> Taken:
-        """None of them where none came in time. Raises `TooManyWait`, and what the database raises."""
+    async def take(self, team: str, by: str, wanted: Wanted, gone: asyncio.Event) -> Taken:
+        """None of them where none came in time. `gone` is set once whoever asks is not there any more: then nothing is
+        given out. Raises `TooManyWait`, and what the database raises."""
         deadline = datetime.now(UTC) + wanted.wait
         while True:
             bell = self._bells.of(team)
             taken = await self._look(team, by, wanted)
             now = datetime.now(UTC)
+            if gone.is_set():
+                await self._put_back(taken, now)
+                return Taken(taken.lease, now, ())
             if taken.messages or now >= deadline or self._stopping:
                 return taken
             next_at = await self._offers.next_at(team, now)
-            await self._wait(bell, min(deadline, now + _SAFETY, next_at or deadline))
+            await self._wait(bell, gone, min(deadline, now + _SAFETY, next_at or deadline))
 
     def stop(self) -> None:
         """The process ends: who waits is answered."""
@@ -112,14 +118,24 @@ class Taking:
         await asyncio.gather(*(self._messages.apply(shown_to_nobody(each, now)) for each in found if each not in kept))
         return kept
 
-    async def _wait(self, bell: asyncio.Event, until: datetime) -> None:
+    async def _put_back(self, taken: Taken, now: datetime) -> None:
+        """Nobody saw them: without this they would wait for the end of a lease that nobody has."""
+        seen_by_nobody = Release(taken.lease, now, failure("given_back"))
+        for message in taken.messages:
+            ruled = ruling(message, seen_by_nobody, now, self._terms.patience)
+            if ruled.move is not None and await self._messages.apply(ruled.move):
+                self._bells.ring(message.team)
+
+    async def _wait(self, bell: asyncio.Event, gone: asyncio.Event, until: datetime) -> None:
+        """Looked at again afterwards, whatever ended it."""
         if self._room <= 0:
             raise TooManyWait
         self._room -= 1
+        waits = [asyncio.create_task(event.wait()) for event in (bell, gone)]
         try:
-            async with asyncio.timeout(max(0.05, (until - datetime.now(UTC)).total_seconds())):
-                await bell.wait()
-        except TimeoutError:
-            pass  # looked at again either way
+            seconds = max(0.05, (until - datetime.now(UTC)).total_seconds())
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._room += 1
+            for wait in waits:
+                wait.cancel()

@@ -63,6 +63,21 @@ async def test_who_waits_is_woken_by_a_message_that_another_replica_stored(world
         assert sorted(each["messages"][0]["request_id"] for each in taken) == ["r-0", "r-1"]
 
 
+async def test_who_hangs_up_while_waiting_is_given_nothing(sending: World) -> None:
+    account = await external_account(sending)
+    async with worker(sending) as code:
+        waiting = [asyncio.create_task(code.take(1, wait=40)) for _ in range(3)]
+        await asyncio.sleep(0.5)  # all wait
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await sending.send(account, "r-1")
+        _, message = await code.one(wait=10)
+    assert message["request_id"] == "r-1"
+    released = [line for line in (await sending.message("r-1"))["history"] if line["state"] == "queued"]
+    assert len(released) <= 2, "taken for nobody at most while the word of it was on its way"
+
+
 async def test_an_expired_lease_offers_the_same_octets_again_and_extending_holds_it(sending: World) -> None:
     account = await external_account(sending)
     await sending.send(account, "r-1", text=Body(text="x" * 200_000))
