@@ -127,6 +127,7 @@ def build(settings: Settings) -> App:
     )
     pages.install(app.http, parts)
     app.on_start(lambda: watching.listen(app.nc))
+    app.on_stopping(watching.end)
 
     async def sweep() -> None:
         await owed().run_sweeper()

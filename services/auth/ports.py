@@ -176,6 +176,11 @@ class MailboxReading(Protocol):
 
 
 class MailboxWatching(Protocol):
+    @property
+    def ended(self) -> bool:
+        """Nothing is watched any more: this process stops."""
+        ...
+
     def watched(self, account_id: str) -> AbstractAsyncContextManager[asyncio.Event]:
         """Set whenever something of this account may have changed; the watcher clears it."""
         ...

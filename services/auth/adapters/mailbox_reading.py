@@ -49,9 +49,17 @@ class Watching:
 
     def __init__(self) -> None:
         self._watchers: dict[str, set[asyncio.Event]] = {}
+        self.ended = False
 
     async def listen(self, connection: Connection) -> None:
         await overhear(connection, WATCHED, self._heard)
+
+    async def end(self) -> None:
+        """This process stops: whoever watches goes and comes back to another."""
+        self.ended = True
+        for calls in self._watchers.values():
+            for call in calls:
+                call.set()
 
     @asynccontextmanager
     async def watched(self, account_id: str) -> AsyncIterator[asyncio.Event]:

@@ -47,7 +47,7 @@ async def _states(parts: Parts, visitor: Visitor, account_id: str) -> AsyncItera
     try:
         async with parts.watching.watched(account_id) as called:
             said = ""
-            while asyncio.get_running_loop().time() < ends:
+            while asyncio.get_running_loop().time() < ends and not parts.watching.ended:
                 called.clear()
                 seen = await _told(parts, visitor, account_id)
                 if seen is None:
