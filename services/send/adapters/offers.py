@@ -49,7 +49,9 @@ class Offers:
         ids = [document["_id"] for document in await found.to_list(most)]
         if not ids:
             return []
-        await self._collection.update_many({"_id": {"$in": ids}, **free}, [{"$set": _taken(lease, term, by)}])
+        # By their ids: left to itself, the server looks through all that wait for each few that are taken.
+        change = [{"$set": _taken(lease, term, by)}]
+        await self._collection.update_many({"_id": {"$in": ids}, **free}, change, hint={"_id": 1})
         ours = self._collection.find({"_id": {"$in": ids}, "offer.lease": lease}, WORK).sort("offer.at", 1)
         return [message_of(document) for document in await ours.to_list(most)]
 

@@ -41,16 +41,13 @@ async def test_replayed_and_reordered_reports_end_alike_and_are_told_once(sendin
     for name in ("sent-first", "failed-first"):
         await sending.send(account, name)
     async with worker(sending) as code:
-        leases: dict[str, list[str]] = {}
-        for _ in range(2):  # each is taken twice: the first taker falls silent
-            found = 0
-            while found < 2:
-                taken = await code.take(2, lease=1, wait=20)
-                found += len(taken["messages"])
-                for message in taken["messages"]:
-                    leases.setdefault(message["request_id"], []).append(taken["lease"])
+        leases: dict[str, list[str]] = {"sent-first": [], "failed-first": []}
+        while min(map(len, leases.values())) < 2:  # each is taken twice: the first taker falls silent
+            taken = await code.take(2, lease=1, wait=20)
+            for message in taken["messages"]:
+                leases[message["request_id"]].append(taken["lease"])
         for name, order in (("sent-first", ("sent", "failed")), ("failed-first", ("failed", "sent"))):
-            first, second = leases[name]
+            first, second = leases[name][:2]
             told = {"sent": first, "failed": second}
             for outcome in (*order, *order, *reversed(order)):
                 await code.tell(name, outcome, told[outcome])
