@@ -48,12 +48,12 @@ bench: $(VENV)/.dev servers ## Measure, each against a peer in the same run, and
 
 servers: ## Install what only the operating system has for tests: Dovecot, Postfix's smtp-sink, Chromium, node
 	@sh deploy/embedded/system-packages.sh
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(OIDC)/node_modules/.package-lock.json; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_PARTS); fi
 
-OIDC := tests/servers/google_oidc
+NODE_PARTS := $(addsuffix /node_modules/.package-lock.json,tests/servers/google_oidc tests/browser/axe)
 
-$(OIDC)/node_modules/.package-lock.json: $(OIDC)/package-lock.json
-	@npm ci --prefix $(OIDC) --no-audit --no-fund --loglevel=error
+%/node_modules/.package-lock.json: %/package-lock.json
+	@npm ci --prefix $* --loglevel=error
 	@touch $@
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into the two lock files (with hashes, no index named)

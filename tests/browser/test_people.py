@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from replywire_contracts.v1.rpc import ReportRejected
 
 from services.runtime.rpc import RpcClient
+from tests.browser import accessibility
 from tests.browser.world import PHONE, Team, World, fill_servers, shoot
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -472,3 +473,13 @@ async def test_every_control_has_a_name_and_every_page_one_title(world: World, t
         assert await window.evaluate("document.documentElement.lang") == "en"
         ids = await window.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id)")
         assert len(ids) == len(set(ids)), path
+
+
+async def test_the_rules_that_judge_each_screenshot_do_find_faults(world: World, team: Team) -> None:
+    page = await team.page()
+    await page.set_content(
+        '<html lang="en"><title>T</title><main><h1>H</h1><input><p style="color:#bbb">pale</p></main>'
+    )
+    found = "\n".join(await accessibility.faults(page))
+    assert "label" in found
+    assert "color-contrast" in found

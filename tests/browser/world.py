@@ -22,6 +22,7 @@ from deploy.embedded.service import Service
 from services.auth import commands
 from services.auth.settings import Settings
 from services.runtime.provision import provision
+from tests.browser import accessibility
 from tests.servers.entra import Entra
 from tests.servers.gmail import Gmail
 from tests.servers.google_oidc import GoogleOidc
@@ -111,11 +112,13 @@ class Team:
 
 
 async def shoot(page: Page, name: str, *schemes: Literal["light", "dark"]) -> None:
-    """Kept as build output: looked at by people, judged by nobody else. Light where no scheme is named."""
+    """Kept as build output, looked at by people; what a rule can judge (WCAG 2.2 AA: contrast, names, roles, order) is
+    judged here. Light where no scheme is named."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for scheme in schemes or ("light",):
         await page.emulate_media(color_scheme=scheme)
         await page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=True)
+        assert await accessibility.faults(page) == [], f"{name}, {scheme}"
     if schemes:
         await page.emulate_media(color_scheme="light")
 
