@@ -17,13 +17,18 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+import nats
+import nats.errors
 import pytest
 import pytest_asyncio
+from replywire_contracts.external import External
+from replywire_contracts.external_bus import BusDoor
 from replywire_contracts.nats import Replywire
 from replywire_contracts.v1.reply import ReplyDetected
 from replywire_contracts.v1.send import SendRequested, SendSent
 from replywire_contracts.v1.values import Address, Body
 
+from deploy.embedded.bus_users import give
 from deploy.embedded.sandbox_mail import ledger
 from deploy.embedded.sandbox_mail.person import Person
 from tests.flows.test_privacy import forms, places
@@ -195,3 +200,29 @@ async def test_a_worker_killed_with_a_lease_in_its_hand_leaves_its_message_to_th
     await team.received(sent.identities.message_ids[0])
     times = Counter(taken.message_id for taken in ledger.read(team.running.sandbox.ledger_file))
     assert times[sent.identities.message_ids[0]] == 1
+
+
+async def test_the_same_is_done_over_the_bus_by_the_teams_own_user(team: Team) -> None:
+    made = give(team.running.stack.folder, TEAM)
+    assert made.at_once
+    await team.asked("PUT", "/v1/external/setup", delivery="nats")
+    replies = team.product.subscribe(ReplyDetected, team=TEAM, durable="external-bus")
+    async with asyncio.timeout(60), replies, External(door=await door(team, made.password)) as external:
+        await team.send("external-3")
+        [work] = await external.take(wait=40)
+        answer = await external.sent(work)
+        assert (work.request_id, answer.state) == ("external-3", "sent")
+        names = f"Message-ID: <bus-answer@example.org>\r\nIn-Reply-To: {work.message_id}\r\n"
+        assert await external.wanted(team.account, [("1", names.encode()), ("2", b"Subject: Sale!\r\n")]) == ["1"]
+        raw = f"From: {BOB}\r\nTo: {ALICE}\r\nSubject: Re: Tuesday?\r\n{names}\r\nYes.\r\n".encode()
+        assert await external.hand_in(team.account, raw)
+        reply = await anext(aiter(replies))
+    assert (reply.request_id, reply.message_id) == ("external-3", "<bus-answer@example.org>")
+
+
+async def door(team: Team, password: str) -> BusDoor:
+    while True:
+        try:
+            return await BusDoor.connect(team.running.stack.nats_url, team=TEAM, password=password)
+        except (nats.errors.Error, OSError):
+            await asyncio.sleep(0.1)  # the server reads its users anew in its own time
