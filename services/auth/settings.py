@@ -23,7 +23,9 @@ class Settings(RuntimeSettings):
     key_ring: str | None = Field(
         default=None, repr=False, description="The key ring's file, or its JSON; without one the service does not start"
     )
-    offered_clients: tuple[str, ...] = Field(default=("smtp_imap",), description="What people may connect, as JSON")
+    offered_clients: tuple[str, ...] = Field(
+        default=("smtp_imap", "external"), description="What teams may offer their people, as JSON"
+    )
     lease_seconds: int = Field(default=300, ge=10, le=3600, description="How long leased credentials may be kept")
 
     allowed_networks: tuple[str, ...] = Field(
