@@ -107,6 +107,9 @@ class Dispatcher:
                     return
                 worker = self._workers[account] = MailboxWorker(lease, mailbox, self._tools)
                 await worker.run()
+            if lease.lost.is_set():
+                # Its new holder may have rested it already, not knowing of what this worker was stirred for.
+                await self._wakes.put(account, datetime.now(UTC))
         except OUTAGES as outage:
             _log.warning("mailbox left until the database is back", account_id=account, error=str(outage))
         except Exception:  # noqa: BLE001 - logged; one mailbox must not end the others
