@@ -29,7 +29,11 @@ class ExternalAccountIn(BaseModel):
 def routes(connecting: Connecting) -> APIRouter:
     router = APIRouter(prefix="/v1/external", tags=["external"])
 
-    @router.post("/accounts", status_code=201)
+    @router.post(
+        "/accounts",
+        status_code=201,
+        responses={200: {"description": "The team had this address before: it has the same id", "model": AccountOut}},
+    )
     async def create_external_account(
         body: ExternalAccountIn, caller: _Writer, request: Request, response: Response
     ) -> AccountOut:
