@@ -169,7 +169,7 @@ async def test_the_http_faces_answer_bad_input_by_field(world: World, account: s
         assert (await api.post("/v1/messages", content=b"{")).status_code == 415
         as_json = {"Content-Type": "application/json"}
         assert (await api.post("/v1/messages", content=b"{", headers=as_json)).status_code == 422
-        assert (await api.post("/v1/messages", content=b"x" * (LIMIT * 2))).status_code == 413
+        assert (await api.post("/v1/messages", content=b"x" * (LIMIT * 2), headers=as_json)).status_code == 413
         assert (await api.get("/v1/messages", params={"cursor": "made up"})).status_code == 400
         stranger = {"Authorization": "Bearer rw_made_up"}
         assert (await api.get("/v1/messages", headers=stranger)).status_code == 401
