@@ -15,7 +15,7 @@ from services.auth.domain.announcements import announcement
 from services.auth.domain.audit import Action, Actor
 from services.auth.domain.connect_request import Candidate, ConnectRequest, read_display_name, read_request
 from services.auth.domain.proving import refusal_of
-from services.auth.domain.refusals import Conflict, Invalid, NotProved, no_such_account
+from services.auth.domain.refusals import Conflict, Invalid, NotProved, connected_by_another, no_such_account
 from services.auth.domain.sealing import Owner, seal
 from services.auth.domain.tokens import Revocation
 from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, Revokes
@@ -34,6 +34,8 @@ class Who:
     correlation_id: str | None = None
     person: str = ""
     """Whose mailbox it becomes; empty where the product connects it over the API."""
+    link_account_id: str | None = None
+    """The account that their link to reconnect is about: the product gave them leave to take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Connecting:
     """Seconds for one proof of both logins."""
 
     async def connect(self, who: Who, request: ConnectRequest) -> tuple[Account, bool]:
-        """The account, and whether it is a new one. The same mailbox again revives the account it had."""
+        """The account, and whether it is a new one. The same mailbox again revives the account it had, but never takes
+        one in use from the people who have it."""
         candidate = read_request(request, await self.offered.of(who.team_id))
         mailbox = await self._prove(who, candidate)
         for _ in range(_TRIES):
@@ -150,9 +153,12 @@ class Connecting:
     async def _renewed(
         self, who: Who, existing: Account, mailbox: ProvedMailbox, candidate: Candidate
     ) -> Account | None:
+        require_leave(who, existing)
+        # Of the old client nothing is left but what its provider still holds.
+        revocation = await self.revoking.revoke(existing) if existing.client != mailbox.client else None
         box = seal(self.rings.ring(), existing.owner, candidate.sealable())
         account = states.reconnect(existing, mailbox, box, self.now())
-        note = self._audit(who, account, Action.ACCOUNT_RECONNECTED)
+        note = self._audit(who, account, Action.ACCOUNT_RECONNECTED, revocation)
         if await self.accounts.replace(existing, account, note, announcement(account, who.correlation_id)):
             return account
         return None
@@ -164,6 +170,13 @@ class Connecting:
         if revocation is not None:
             details["grant"] = revocation.value
         return audit.record(who.team_id, who.actor, action, account.account_id, account.changed_at, details)
+
+
+def require_leave(who: Who, existing: Account) -> None:
+    """Raises `Conflict` where a person would take a mailbox in use that they never proved theirs. An API key speaks for
+    the whole team."""
+    if who.person and who.link_account_id != existing.account_id and states.is_anothers(existing, who.person):
+        raise connected_by_another()
 
 
 def _contended() -> Conflict:

@@ -58,7 +58,7 @@ def put_together(
     trips = Trips(kept.flows, rings, apps, sign_ins, settings.public_url, now)
     consents = AdminConsents(kept.consents, team_settings, trips, page, now)
     connecting = OAuthConnecting(
-        accounts, rings, provers, offered, trips, renewing, consents, now, at_once, settings.proof_seconds
+        accounts, rings, provers, offered, trips, renewing, revoking, consents, now, at_once, settings.proof_seconds
     )
     return OAuth(apps, renewing, revoking, consents, connecting)
 

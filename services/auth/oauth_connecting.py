@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.auth.admin_consents import AdminConsents
-from services.auth.connecting import Who
+from services.auth.connecting import Who, require_leave
 from services.auth.domain import account as states
 from services.auth.domain import audit, oauth_flow
 from services.auth.domain.account import Account, ProvedMailbox
@@ -24,10 +24,10 @@ from services.auth.domain.pinning import pinned_address, require_same_person
 from services.auth.domain.proving import refusal_of
 from services.auth.domain.refusals import Conflict, Invalid, NotProved, no_such_account
 from services.auth.domain.sealing import Owner, seal
-from services.auth.domain.tokens import Granted
+from services.auth.domain.tokens import Granted, Revocation
 from services.auth.domain.visitor import Visitor
 from services.auth.oauth_trips import Trips
-from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers
+from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, Revokes
 from services.auth.renewing import Renewing
 from services.providers.errors import ProviderError
 from services.providers.types import Proof
@@ -44,6 +44,7 @@ class OAuthConnecting:
     offered: OfferedClients
     trips: Trips
     renewing: Renewing
+    revoking: Revokes
     consents: AdminConsents
     now: Callable[[], datetime]
     at_once: asyncio.Semaphore
@@ -119,7 +120,7 @@ class OAuthConnecting:
     async def _save(
         self, visitor: Visitor, client: str, proof: Proof, granted: Granted, account_id: str | None
     ) -> tuple[Account, bool]:
-        who = Who(visitor.team_id, Actor.person(visitor.person), person=visitor.person)
+        who = Who(visitor.team_id, Actor.person(visitor.person), None, visitor.person, visitor.link_account_id)
         for _ in range(_TRIES):
             if account_id is not None:
                 existing = await self.accounts.of_team(who.team_id, account_id)
@@ -149,18 +150,26 @@ class OAuthConnecting:
     async def _renewed(
         self, existing: Account, who: Who, client: str, proof: Proof, granted: Granted
     ) -> Account | None:
-        require_same_person(granted, self.renewing.held(existing))
+        held = self.renewing.held(existing)
+        require_same_person(granted, held)
+        # The provider's own id vouches for whoever signs in. An address does not: another organisation's administrator
+        # can give any to their people. So what was connected otherwise stays with its people.
+        if held is None or held.provider is not granted.tokens.provider:
+            require_leave(who, existing)
+        revocation = await self.revoking.revoke(existing) if existing.client != client else None
         mailbox = ProvedMailbox(
             client, existing.address, existing.display_name, proof.settings, proof.abilities, who.person
         )
         box = seal(self.rings.ring(), existing.owner, granted.tokens.sealable())
         account = states.reconnect(existing, mailbox, box, self.now())
-        note = _note(account, who, Action.ACCOUNT_RECONNECTED)
+        note = _note(account, who, Action.ACCOUNT_RECONNECTED, revocation)
         if await self.accounts.replace(existing, account, note, announcement(account, who.correlation_id)):
             return account
         return None
 
 
-def _note(account: Account, who: Who, action: Action) -> audit.AuditRecord:
+def _note(account: Account, who: Who, action: Action, revocation: Revocation | None = None) -> audit.AuditRecord:
     details = {"client": account.client, "address": account.address}
+    if revocation is not None:
+        details["grant"] = revocation.value
     return audit.record(who.team_id, who.actor, action, account.account_id, account.changed_at, details)

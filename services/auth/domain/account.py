@@ -117,8 +117,13 @@ def reconnect(account: Account, mailbox: ProvedMailbox, box: SealedBox, now: dat
         box=box,
         rejection=None,
         changed_at=now,
-        people=_with(mailbox.person, account.people),
+        people=_people_again(account, mailbox.person),
     )
+
+
+def is_anothers(account: Account, person: str) -> bool:
+    """It is in use, and this person never proved it theirs: a login at servers that they name proves nothing of it."""
+    return account.state is not State.DISCONNECTED and person not in account.people
 
 
 def rename(account: Account, display_name: str, now: datetime) -> Account:
@@ -161,6 +166,12 @@ def disconnect(account: Account, now: datetime) -> Account | None:
         rejection=None,
         changed_at=now,
     )
+
+
+def _people_again(account: Account, person: str) -> tuple[str, ...]:
+    """Whoever else revives what was ended has it alone: the address may have a new owner by now."""
+    ended = account.state is State.DISCONNECTED and person not in account.people
+    return _with(person, () if person and ended else account.people)
 
 
 def _with(person: str, people: tuple[str, ...]) -> tuple[str, ...]:

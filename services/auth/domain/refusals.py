@@ -59,6 +59,16 @@ class NotProved(Refused):
         self.failed = failed
 
 
+def connected_by_another() -> Conflict:
+    """The same words whoever it is and however they connected it."""
+    return Conflict(
+        "connected_by_another",
+        "This mailbox is connected already, by somebody else of your team.",
+        remedy="Ask them, or an admin of your team, for a link to reconnect it.",
+        field="address",
+    )
+
+
 def no_such_account() -> NotFound:
     return NotFound("not_found", "This team has no such account.", remedy="List the accounts to see their ids.")
 

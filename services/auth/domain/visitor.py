@@ -20,6 +20,10 @@ class Visitor:
     return_to: str
 
     @property
+    def link_account_id(self) -> str | None:
+        return self.account_id if self.purpose is Purpose.RECONNECT else None
+
+    @property
     def is_admin(self) -> bool:
         """An admin's role counts only where a link for the team's settings brought it here."""
         return self.role is Role.ADMIN and self.purpose is Purpose.SETTINGS

@@ -44,7 +44,9 @@ class Visit:
     @property
     def who(self) -> Who:
         visitor = self.visitor
-        return Who(visitor.team_id, Actor.person(visitor.person), self.request_id, visitor.person)
+        return Who(
+            visitor.team_id, Actor.person(visitor.person), self.request_id, visitor.person, visitor.link_account_id
+        )
 
 
 @dataclass(frozen=True, slots=True)
