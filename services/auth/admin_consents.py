@@ -1,7 +1,8 @@
 """Microsoft's admin consent for a team: started by an admin, answered at Microsoft, proved by a token, audited.
 
 The proof is the admin's own sign-in, silent right after the consent page: an id_token from the token endpoint whose
-`tid` is the tenant, with an access token that carries every scope. A client-credentials token would not do: anybody can
+`tid` is the tenant, with an access token that carries every scope, and an administrator's role where the token tells
+roles (`wids`). A client-credentials token would not do: anybody can
 name a tenant where some other customer consented, and such a token exists there for whoever asks.
 """
 
@@ -143,19 +144,15 @@ class AdminConsents:
             return await self._unproved(visitor, trip, refused.detail, refused.remedy)
         tenant_id = granted.identity.tenant_id
         assert tenant_id is not None
-        if trip.flow.tenant is not None and trip.flow.tenant.lower() != tenant_id.lower():
-            return await self._unproved(
-                visitor,
-                trip,
-                "You signed in to another organisation than the one that the consent was said to be for.",
-                "Begin again, and sign in with an administrator's account of your own organisation.",
-            )
+        if (flaw := consent.flaw(tenant_id, granted.identity.roles, trip.flow.tenant)) is not None:
+            return await self._unproved(visitor, trip, flaw.detail, flaw.remedy)
+        by_admin = consent.may_consent(granted.identity.roles)
         proved = await self._changed(
             visitor,
             trip,
             Action.CONSENT_GRANTED,
-            lambda kept: consent.granted(kept, tenant_id, visitor.person, self.now()),
-            {"tenant_id": tenant_id},
+            lambda kept: consent.granted(kept, tenant_id, visitor.person, self.now(), by_admin=by_admin),
+            {"tenant_id": tenant_id, "role": "an administrator's" if by_admin else "not told"},
         )
         return proved.state()
 
@@ -170,10 +167,12 @@ class AdminConsents:
             tenant=tenant,
             interactive=interactive,
         )
-        return await self.trips.leave(flow, state, app, prompt="select_account" if interactive else "none")
+        return await self.trips.leave(
+            flow, state, app, prompt="select_account" if interactive else "none", organisations_only=True
+        )
 
     async def _unproved(self, visitor: Visitor, trip: Trip, detail: str, remedy: str) -> ConsentState:
-        """Still pending, and why."""
+        """Still as it was, and why."""
         kept = await self._changed(
             visitor,
             trip,

@@ -21,9 +21,17 @@ class SignIn(Protocol):
     """One provider. Every method may raise the errors of `domain.oauth_errors`; none waits for ever."""
 
     async def authorize(
-        self, app: OAuthApp, state: str, redirect_uri: str, *, login_hint: str | None = None, prompt: str | None = None
+        self,
+        app: OAuthApp,
+        state: str,
+        redirect_uri: str,
+        *,
+        login_hint: str | None = None,
+        prompt: str | None = None,
+        organisations_only: bool = False,
     ) -> tuple[str, Memo]:
-        """The address of the sign-in page, with PKCE S256, `state` and a nonce."""
+        """The address of the sign-in page, with PKCE S256, `state` and a nonce. `organisations_only`: not for personal
+        accounts, where the provider has a page for that."""
         ...
 
     async def exchange(self, app: OAuthApp, memo: Memo, query: Mapping[str, str]) -> Granted:

@@ -43,12 +43,24 @@ class Trips:
         return f"{self.public_url.rstrip('/')}/oauth/{path}"
 
     async def leave(
-        self, flow: Flow, state: str, app: OAuthApp, *, login_hint: str | None = None, prompt: str | None = None
+        self,
+        flow: Flow,
+        state: str,
+        app: OAuthApp,
+        *,
+        login_hint: str | None = None,
+        prompt: str | None = None,
+        organisations_only: bool = False,
     ) -> str:
         """The address of the sign-in page. Raises `SignInRefused`."""
         try:
             address, memo = await self.sign_ins(flow.provider).authorize(
-                app, state, flow.redirect_uri, login_hint=login_hint, prompt=prompt
+                app,
+                state,
+                flow.redirect_uri,
+                login_hint=login_hint,
+                prompt=prompt,
+                organisations_only=organisations_only,
             )
         except OAuthError as error:
             raise sign_in_refusal(error) from error

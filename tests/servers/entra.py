@@ -26,7 +26,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from deploy.embedded.processes import free_port
-from tests.servers.entra_directory import App, Directory, Grant, Person, Refused, Tenant
+from tests.servers.entra_directory import PERSONAL_TENANT, App, Directory, Grant, Person, Refused, Tenant
 
 CLIENT_ID = "8a6f0c52-0000-4000-8000-000000000001"
 CLIENT_SECRET = "entra-double-secret"
@@ -112,6 +112,7 @@ class Entra:
         """As on the first day: healthy, empty, nobody known."""
         self.knobs, self.counts = Knobs(), Counts()
         self.directory.forget(but=self.client_id)
+        self.directory.apps[self.client_id].tells_roles = False
 
     # -- a person at the pages -----------------------------------------------------------------------------------------
 
@@ -196,6 +197,8 @@ class Entra:
                 "Sign in", str(request.url), f'<input name="upn" value="{html.escape(asked.get("login_hint", ""))}">'
             )
         tenant, person = self.directory.find(upn)
+        if request.path_params["tenant"] == "organizations" and tenant.tenant_id == PERSONAL_TENANT:
+            raise Refused("invalid_request", 500200, f"User account '{upn}' is a personal Microsoft account.")
         scopes = asked.get("scope", "").split()
         if not self.directory.consented(app.client_id, tenant, person, scopes):
             if asked.get("prompt") == "none":

@@ -13,6 +13,11 @@ from uuid import uuid4
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+ANYBODY = "b79fbf4d-3ef9-4689-8143-76b194e85509"
+"""The role that every member has."""
+
 
 class Refused(Exception):
     """As the token endpoint says it."""
@@ -34,9 +39,14 @@ class Person:
     admin: bool = False
     aliases: tuple[str, ...] = ()
     has_mailbox: bool = True
+    other_roles: tuple[str, ...] = ()
     object_id: str = field(default_factory=lambda: str(uuid4()))
     consented: dict[str, set[str]] = field(default_factory=dict)
     """Scopes by app, for this person alone."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return (*((GLOBAL_ADMINISTRATOR,) if self.admin else ()), *self.other_roles)
 
 
 @dataclass
@@ -54,6 +64,8 @@ class App:
     client_id: str
     client_secret: str
     redirect_uris: list[str]
+    tells_roles: bool = False
+    """Its registration's `groupMembershipClaims` is `DirectoryRole`; by itself a token tells none."""
 
 
 @dataclass
@@ -84,8 +96,10 @@ class Directory:
         for known in (self.tenants, self.codes, self.refresh_tokens, self.access_tokens):
             known.clear()
 
-    def tenant(self, domain: str, *, people_may_consent: bool = True) -> Tenant:
+    def tenant(self, domain: str, *, people_may_consent: bool = True, personal: bool = False) -> Tenant:
         tenant = Tenant(domain, people_may_consent=people_may_consent)
+        if personal:
+            tenant.tenant_id = PERSONAL_TENANT
         self.tenants[tenant.tenant_id] = tenant
         return tenant
 
@@ -154,6 +168,7 @@ class Directory:
             "oid": person.object_id, "sub": f"pairwise-{person.object_id}", "preferred_username": person.upn,
             "name": person.upn, "iat": now, "nbf": now, "exp": now + 3600, "ver": "2.0",
             **({"nonce": nonce} if nonce else {}),
+            **({"wids": [*person.roles, ANYBODY]} if self.apps[grant.app].tells_roles else {}),
         }  # fmt: skip
         client_info = base64.urlsafe_b64encode(
             f'{{"uid":"{person.object_id}","utid":"{tenant.tenant_id}"}}'.encode()

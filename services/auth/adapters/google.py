@@ -34,7 +34,14 @@ class GoogleSignIn:
         self._discovered: tuple[float, dict[str, Any]] | None = None
 
     async def authorize(
-        self, app: OAuthApp, state: str, redirect_uri: str, *, login_hint: str | None = None, prompt: str | None = None
+        self,
+        app: OAuthApp,
+        state: str,
+        redirect_uri: str,
+        *,
+        login_hint: str | None = None,
+        prompt: str | None = None,
+        organisations_only: bool = False,
     ) -> tuple[str, Memo]:
         verifier, nonce = secrets.token_urlsafe(64), secrets.token_urlsafe(32)
         asked = {

@@ -29,6 +29,8 @@ ANY_ORGANISATION = "organizations"
 # msal would rather have the answer posted. But a form that another site posts brings no SameSite cookie with it, so
 # nobody would know whose answer it is.
 warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended", category=UserWarning)
+_TENANT = "replywire_tenant"
+"""In the memo, beside what is msal's: a code is redeemed where it was asked for."""
 _CLAIMS = ("preferred_username", "email", "upn")
 T = TypeVar("T")
 
@@ -55,18 +57,25 @@ class MicrosoftSignIn:
 
     def consent_page(self, app: OAuthApp, redirect_uri: str, state: str | None) -> str:
         """Where an administrator agrees for all: never `common`, which such a page does not know."""
-        tenant = app.tenant or self._tenant
-        tenant = ANY_ORGANISATION if tenant == "common" else tenant
         asked = {"client_id": app.client_id, "scope": " ".join(self._scopes), "redirect_uri": redirect_uri}
         if state is not None:
             asked["state"] = state
-        return f"{self._authority}/{quote(tenant)}/v2.0/adminconsent?{urlencode(asked)}"
+        return f"{self._authority}/{quote(self._organisation(app))}/v2.0/adminconsent?{urlencode(asked)}"
 
     async def authorize(
-        self, app: OAuthApp, state: str, redirect_uri: str, *, login_hint: str | None = None, prompt: str | None = None
+        self,
+        app: OAuthApp,
+        state: str,
+        redirect_uri: str,
+        *,
+        login_hint: str | None = None,
+        prompt: str | None = None,
+        organisations_only: bool = False,
     ) -> tuple[str, Memo]:
+        tenant = self._organisation(app) if organisations_only else self._tenant_of(app)
+
         def begin(http: BlockingHttp) -> dict[str, Any]:
-            flow: dict[str, Any] = self._client(app, http, None).initiate_auth_code_flow(
+            flow: dict[str, Any] = self._client(app, http, None, tenant).initiate_auth_code_flow(
                 self._scopes,
                 redirect_uri=redirect_uri,
                 state=state,
@@ -77,14 +86,14 @@ class MicrosoftSignIn:
             return flow
 
         flow = await self._run(begin)
-        return flow["auth_uri"], flow
+        return flow["auth_uri"], flow | {_TENANT: tenant}
 
     async def exchange(self, app: OAuthApp, memo: Memo, query: Mapping[str, str]) -> Granted:
         cache = msal.SerializableTokenCache()
         now = self._now()
 
         def redeem(http: BlockingHttp) -> dict[str, Any]:
-            client = self._client(app, http, cache)
+            client = self._client(app, http, cache, memo.get(_TENANT))
             answer: dict[str, Any] = client.acquire_token_by_auth_code_flow(dict(memo), dict(query))
             return answer
 
@@ -104,7 +113,9 @@ class MicrosoftSignIn:
             raise unavailable(Provider.MICROSOFT, "it gave no refresh token")
         tokens = self._tokens(app, answer, f"{tenant_id}.{user_id}", scopes, cache, now)
         addresses = tuple(dict.fromkeys(str(claims[name]) for name in _CLAIMS if "@" in str(claims.get(name, ""))))
-        return Granted(tokens, Identity(tokens.subject, addresses, tenant_id, all_told=False))
+        # "This claim is configured on a per-application basis": many tokens say nothing of roles.
+        roles = tuple(str(role) for role in claims["wids"]) if isinstance(claims.get("wids"), list) else None
+        return Granted(tokens, Identity(tokens.subject, addresses, tenant_id, all_told=False, roles=roles))
 
     async def refresh(self, app: OAuthApp, tokens: Tokens) -> Tokens:
         cache = msal.SerializableTokenCache()
@@ -133,13 +144,25 @@ class MicrosoftSignIn:
     async def close(self) -> None:
         await self._msal.close()
 
+    def _tenant_of(self, app: OAuthApp) -> str:
+        return app.tenant or self._tenant
+
+    def _organisation(self, app: OAuthApp) -> str:
+        """`common` lets personal accounts in as well."""
+        tenant = self._tenant_of(app)
+        return ANY_ORGANISATION if tenant == "common" else tenant
+
     def _client(
-        self, app: OAuthApp, http: BlockingHttp, cache: msal.SerializableTokenCache | None
+        self,
+        app: OAuthApp,
+        http: BlockingHttp,
+        cache: msal.SerializableTokenCache | None,
+        tenant: str | None = None,
     ) -> msal.ConfidentialClientApplication:
         return msal.ConfidentialClientApplication(
             app.client_id,
             client_credential=app.client_secret,
-            authority=f"{self._authority}/{app.tenant or self._tenant}",
+            authority=f"{self._authority}/{tenant or self._tenant_of(app)}",
             token_cache=cache,
             http_client=http,
             instance_discovery=False,  # the operator named the authority; nobody else can

@@ -60,6 +60,8 @@ class Identity:
     tenant_id: str | None = None
     all_told: bool = True
     """False where the mailbox itself must be asked for the addresses it goes by."""
+    roles: tuple[str, ...] | None = None
+    """The directory roles that they hold, by Microsoft's ids; None where the token does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,3 +206,61 @@ async def test_an_error_that_is_nobodys_decision_changes_nothing(world: OAuthWor
         await world.oauth.consents.finish(ADMIN, query)
     assert refused.value.code == "app_unknown"
     assert (await world.oauth.consents.state(TEAM)).status is ConsentStatus.NONE
+
+
+async def checked(world: OAuthWorld, upn: str) -> ConsentState:
+    query = await world.entra.visit(await world.oauth.consents.check(ADMIN), upn)
+    return await world.oauth.consents.finish(ADMIN, query)
+
+
+async def test_a_members_own_consent_is_no_administrators(world: OAuthWorld) -> None:
+    """Where people may consent for themselves, their own token carries every scope."""
+    tenant_id = await people(world, people_may_consent=True)
+    world.entra.directory.apps[world.entra.client_id].tells_roles = True
+    world.entra.directory.person("carl@contoso.example.com", other_roles=("9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",))
+    state = await checked(world, ADA)
+    assert (state.status, state.tenant_id) == (ConsentStatus.PENDING, None)
+    assert "no administrator's" in state.detail
+    assert "administrator" in state.remedy
+    assert await world.audit("admin_consent.granted") == []
+    for administrator in (BOSS, "carl@contoso.example.com"):
+        state = await checked(world, administrator)
+        assert (state.status, state.tenant_id, state.by_admin) == (ConsentStatus.GRANTED, tenant_id, True)
+    assert await world.oauth.consents.state(TEAM) == state
+
+
+async def test_where_no_roles_are_told_nobody_is_called_an_administrator(world: OAuthWorld) -> None:
+    tenant_id = await people(world, people_may_consent=True)
+    state = await checked(world, ADA)
+    assert (state.status, state.tenant_id, state.by_admin) == (ConsentStatus.GRANTED, tenant_id, False)
+    (granted,) = await world.audit("admin_consent.granted")
+    assert granted["details"]["role"] == "not told"
+
+
+async def test_a_personal_account_proves_no_organisations_consent(world: OAuthWorld) -> None:
+    world.entra.directory.tenant("example.net", personal=True)
+    world.entra.directory.person("ada@example.net", admin=True)
+    address = await world.oauth.consents.check(ADMIN)
+    assert urlsplit(address).path == "/organizations/oauth2/v2.0/authorize"
+    everybodys = address.replace("/organizations/", "/common/")  # as anybody can type
+    state = await world.oauth.consents.finish(ADMIN, await world.entra.visit(everybodys, "ada@example.net"))
+    assert (state.status, state.tenant_id) == (ConsentStatus.PENDING, None)
+    assert "personal Microsoft account" in state.detail
+
+
+async def test_a_second_tenant_that_is_not_proved_is_told_and_takes_nothing_back(world: OAuthWorld) -> None:
+    tenant_id = await people(world)
+    await people(world, "fabrikam.example.com", people_may_consent=True)
+    world.entra.directory.apps[world.entra.client_id].tells_roles = True
+    before = await answer(world)
+    assert (before.status, before.detail) == (ConsentStatus.GRANTED, "")
+    state = await checked(world, "ada@fabrikam.example.com")
+    assert (state.status, state.tenant_id, state.by, state.at) == (
+        ConsentStatus.GRANTED, tenant_id, before.by, before.at,
+    )  # fmt: skip
+    assert "no administrator's" in state.detail
+    assert state.remedy
+    declined = await answer(world, accept=False)
+    assert (declined.status, declined.tenant_id) == (ConsentStatus.GRANTED, tenant_id)
+    assert declined.detail
+    assert (await answer(world)).detail == ""
