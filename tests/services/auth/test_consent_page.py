@@ -1,0 +1,53 @@
+"""The settings page says of a consent what was proved, and what came of the latest try."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from services.auth.adapters.consents import MongoConsents
+from services.auth.app import now
+from services.auth.domain import audit, consent
+from services.auth.domain.audit import Action, Actor
+from tests.servers.choice import RunningServer
+from tests.servers.dovecot import Dovecot
+from tests.services.auth.conftest import Auth
+from tests.services.auth.visiting import Team, auth_for_people
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+APP = "8a6f0c52-0000-4000-8000-000000000001"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def auth(
+    nats_server: RunningServer, mongodb_url: str, dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Auth]:
+    offered = {"offered_clients": ("smtp_imap", "microsoft365"), "microsoft_client_id": APP}
+    people = auth_for_people(
+        nats_server.url,
+        mongodb_url,
+        dovecot,
+        tmp_path_factory.mktemp("consent"),
+        microsoft_client_secret="x",
+        **offered,
+    )
+    async with people as started:
+        yield started
+
+
+@pytest.mark.parametrize("by_admin", [True, False])
+async def test_the_page_says_who_proved_a_consent_and_that_the_next_try_failed(auth: Auth, by_admin: bool) -> None:
+    team, consents = Team(auth), MongoConsents(auth.app.client, auth.app.db)
+    before = await consents.of(team.name)
+    proved = consent.granted(before.to_app(APP), "tenant-1", "boss", now(), by_admin=by_admin)
+    after = consent.answered(proved, "carl", now(), "The second one is not proved.", "Begin again.")
+    note = audit.record(team.name, Actor.person("boss"), Action.CONSENT_GRANTED, "microsoft365", now(), {})
+    assert await consents.replace(before, after, note)
+    page = (await (await team.visit("settings", role="admin")).get("/settings")).text
+    assert "tenant-1" in page
+    assert "by boss" in page
+    assert ("with an administrator's role" in page) is by_admin
+    assert ("did not say whether an administrator signed in" in page) is not by_admin
+    assert "The second one is not proved. Begin again." in page
