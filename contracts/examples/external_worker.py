@@ -26,7 +26,7 @@ async def send(external: External, to: SplitResult) -> None:
             await external.sent(work)
         except smtplib.SMTPRecipientsRefused as refused:
             await external.failed(work, "refused_recipient", words=str(refused))
-        except (smtplib.SMTPResponseException, ConnectionRefusedError) as later:  # it said no, so nothing left
+        except (smtplib.SMTPResponseException, ssl.CertificateError, ConnectionRefusedError) as later:  # nothing left
             await external.release(work, retry_in=60, words=str(later))
         except (smtplib.SMTPException, OSError) as unknown:  # it may have left: the lease ends without a word
             print(f"{work.request_id}: {unknown}", flush=True)

@@ -1,7 +1,9 @@
-"""Ask for a mail to be sent from a connected mailbox, then wait for what became of it."""
+"""Ask for a mail to be sent from a connected mailbox, then wait for what became of it.
+python publish.py nats://product:PASSWORD@localhost:4222 TEAM ACCOUNT_ID RECIPIENT"""
 
 import asyncio
 import sys
+from uuid import uuid4
 
 from replywire_contracts.nats import Replywire
 from replywire_contracts.v1.send import SendFailed, SendRequested, SendSent, SendUnconfirmed
@@ -10,10 +12,10 @@ from replywire_contracts.v1.values import Address, Body
 
 async def main(server: str, team: str, account_id: str, recipient: str) -> None:
     async with await Replywire.connect(server) as replywire:
-        outcomes = replywire.subscribe(SendSent, SendFailed, SendUnconfirmed, team=team, durable="example-publisher")
+        outcomes = replywire.subscribe(SendSent, SendFailed, SendUnconfirmed, team=team, durable=f"example-{team}")
         request = SendRequested(
             team_id=team,
-            request_id="example-1",
+            request_id=f"example-{uuid4().hex}",  # yours to choose: the same id is never a second mail
             account_id=account_id,
             to=(Address(email=recipient),),
             subject="Lunch on Friday?",

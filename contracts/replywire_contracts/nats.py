@@ -127,8 +127,18 @@ class Subscription(Generic[E]):
             place = await self._jetstream.consumer_info(self._stream, self._durable)
         except NotFoundError:
             place = await self._jetstream.add_consumer(self._stream, config)
+        self._require_own(place.config)
         if place.ack_floor is not None:
             self._done = max(self._done, place.ack_floor.stream_seq)
+
+    def _require_own(self, stored: ConsumerConfig) -> None:
+        """One name, one place: under another team's it would bring that team's events."""
+        theirs = set(stored.filter_subjects or [stored.filter_subject])
+        if theirs != set(self._config.filter_subjects or ()):
+            raise ValueError(
+                f"the durable name {self._durable!r} is taken, by a subscription to {sorted(map(str, theirs))}: "
+                "give each team and each choice of kinds a name of its own"
+            )
 
     async def _find_place_again(self) -> None:
         """Where it is gone, a new one begins after the last event that was acknowledged.
@@ -209,7 +219,7 @@ class Replywire:
 
         `durable` names your place in the stream: come back under the same name and nothing is missed. `from_start`
         also brings what the stream holds from before the first subscription under this name. Raises `ValueError` for
-        kinds that are kept in different streams.
+        kinds that are kept in different streams, and when entered, where the name is another team's or other kinds'.
         """
         return Subscription(self._jetstream, kinds, team, durable, from_start)
 

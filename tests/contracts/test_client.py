@@ -69,7 +69,7 @@ async def test_an_event_whose_handling_failed_comes_again(replywire: Replywire) 
     await replywire.publish(accepted("a"))
 
     async def failing() -> None:
-        async with asyncio.timeout(20), replywire.subscribe(SendAccepted, durable="crm") as events:
+        async with asyncio.timeout(20), replywire.subscribe(SendAccepted, team="acme", durable="crm") as events:
             async for _ in events:
                 raise RuntimeError("the product's own trouble")
 
@@ -103,6 +103,17 @@ async def test_several_kinds_of_one_stream_come_as_what_they_are(replywire: Repl
 async def test_kinds_of_different_streams_are_refused_by_name(replywire: Replywire) -> None:
     with pytest.raises(ValueError, match=r"MAILBOXES.*SENDS"):
         replywire.subscribe(SendSent, MailboxStalled, durable="mixed")
+
+
+async def test_a_name_taken_for_another_team_or_other_kinds_is_refused(replywire: Replywire) -> None:
+    async with replywire.subscribe(SendAccepted, team="acme", durable="crm"):
+        pass
+    with pytest.raises(ValueError, match="'crm' is taken"):
+        await replywire.subscribe(SendAccepted, team="globex", durable="crm").__aenter__()
+    with pytest.raises(ValueError, match="'crm' is taken"):
+        await replywire.subscribe(SendAccepted, SendSent, team="acme", durable="crm").__aenter__()
+    async with replywire.subscribe(SendAccepted, team="acme", durable="crm"):
+        pass
 
 
 async def test_large_parts_travel_by_reference_and_come_back_whole(replywire: Replywire) -> None:
