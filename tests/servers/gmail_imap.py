@@ -24,6 +24,7 @@ _ITEM = re.compile(r"X-GM-(?:MSGID|THRID|LABELS) ?", re.IGNORECASE)
 _RAW = re.compile(r'X-GM-RAW "rfc822msgid:([^"]*)"', re.IGNORECASE)
 _LITERAL = re.compile(rb"\{(\d+)\+?\}\r\n$")
 _NAMES = re.compile(rb"<[^<>\s]+>")
+_LISTED = re.compile(rb'^\* (?:LIST|LSUB) \([^)]*\) "[^"]*" "?([^"]*)"?\r\n$', re.IGNORECASE)
 
 
 @dataclass
@@ -40,6 +41,8 @@ class ImapFront:
     search_is_behind: bool = False
     """`rfc822msgid:` finds nothing: the index has not come to it."""
     search_is_down: bool = False
+    hidden: set[str] = field(default_factory=set)
+    """Folders that the person shows to no mail program: no list has them."""
     refusal: bytes = b""
     """Instead of a login, `NO …`."""
     _sessions: set[_Session] = field(default_factory=set)
@@ -172,6 +175,8 @@ class _Session:
     async def _answers(self) -> None:
         while parts := await self._answer():
             first = parts[0]
+            if (listed := _LISTED.match(first)) and listed[1].decode() in self._front.hidden:
+                continue
             if self._fetching is not None:
                 if first.startswith(self._fetching[0] + b" "):
                     self._fetching = None

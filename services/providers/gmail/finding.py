@@ -44,7 +44,8 @@ class SentMail:
 
     async def find(self, outgoing: Outgoing, credentials: Credentials) -> Found:
         """Also where the person may have moved it meanwhile. Sent or in the bin, Google has kept it; so that a message
-        that is in neither was never taken, where the server is Google's."""
+        that is in neither was never taken, where the server is Google's and shows both: people can hide them from IMAP,
+        and what lies in a hidden bin must not be sent again."""
         async with self._connections.use(credentials) as connection:
             listed = await mailbox.list_folders(connection)
             home, bin_ = _filed_in(listed), trash(listed)
@@ -59,7 +60,8 @@ class SentMail:
                 if connection.folder_id != home.id and not connection.closed:
                     connection.selected(None)  # `learn` looks into whatever is open
             looked_into = " and ".join(folder.name for folder in (home, bin_) if folder is not None)
-            return Found(None, looked_into, telling=extension.offered(connection))
+            saw_all = all_mail(listed) is not None and bin_ is not None
+            return Found(None, looked_into, telling=saw_all and extension.offered(connection))
 
     async def forget(self, account_id: str) -> None:
         await self._connections.forget(account_id)

@@ -28,6 +28,7 @@ def mailbox(gmail: Gmail) -> Iterator[GmailBench]:
     gmail.smtp.says.clear()
     gmail.smtp.dots.clear()
     gmail.imap.refusal = b""
+    gmail.imap.hidden.clear()
     gmail.imap.search_is_behind = gmail.imap.search_is_down = False
 
 

@@ -19,7 +19,7 @@ from services.providers.types import CopyVerdict, ProbeVerdict
 from tests.providers.conformance.bench import Noted, message
 from tests.providers.conformance.benches import GmailBench
 from tests.providers.gmail.conftest import refused, with_token
-from tests.servers.gmail import SENT, TRASH
+from tests.servers.gmail import ALL, SENT, TRASH
 from tests.servers.gmail_smtp import QUOTA, RATE, SILENT_LOST, SILENT_TAKEN, TOO_MANY_LOGINS
 
 
@@ -146,6 +146,20 @@ async def test_a_sent_message_that_its_person_threw_away_is_found(mailbox: Gmail
     other = message(mailbox)
     submitted = await send.submit(other, mailbox.credentials(), Noted())
     assert submitted.identities.provider_thread_id, "the look into the bin must not be where the next one looks"
+
+
+@pytest.mark.parametrize("hidden", [TRASH, ALL])
+async def test_an_absence_proves_nothing_where_a_folder_that_may_hold_the_message_is_hidden(
+    hidden: str, mailbox: GmailBench, send: GmailSend
+) -> None:
+    outgoing = message(mailbox)
+    mailbox.gmail.dovecot.deliver(mailbox.address, outgoing.mime, folder=hidden)
+    mailbox.gmail.imap.hidden.add(hidden)
+    probe = await send.probe(outgoing, mailbox.credentials(), None)
+    assert probe.verdict is ProbeVerdict.CANNOT_KNOW
+    assert "proves nothing" in (probe.evidence or "")
+    mailbox.gmail.imap.hidden.clear()
+    assert (await send.probe(outgoing, mailbox.credentials(), None)).verdict is ProbeVerdict.FOUND
 
 
 async def test_a_search_that_fails_proves_nothing(mailbox: GmailBench, send: GmailSend) -> None:
