@@ -1,5 +1,6 @@
-"""Passes requests on to the service they belong to, as they come and as they are answered: nothing is gathered up, so
-long polls and event streams work, and a client that leaves ends its request in the service too.
+"""Passes requests on to the service they belong to, and their answers back as they come: long polls and event streams
+work, and a client that leaves ends its request in the service too. A service is asked once a small body is whole or a
+long one has begun in earnest, for clients that announce much and send nothing must not hold its connections.
 
 For one machine. It knows no TLS and caches nothing; where there is more than one machine, nginx has this place.
 """
@@ -16,10 +17,11 @@ import httpcore
 from deploy.front_door import headers as hygiene
 from deploy.front_door import table
 from deploy.front_door.answers import Answer
-from deploy.front_door.requests import Gone, Incoming, TooLarge
+from deploy.front_door.requests import Gone, Incoming, Stopped
 from deploy.front_door.settings import FrontDoorSettings
+from deploy.front_door.shares import Shares
 from services.runtime.logging import get_logger
-from services.runtime.problem_shape import HttpProblem, not_found, too_large
+from services.runtime.problem_shape import HttpProblem, not_found
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -39,6 +41,7 @@ class FrontDoor:
         self._settings = settings
         self._documents = documents
         self._turns: dict[str, Iterator[int]] = {service: itertools.count() for service in settings.upstreams}
+        self._shares = Shares(settings.connections_per_client)
         self._pool = httpcore.AsyncConnectionPool(
             max_connections=settings.connections,
             max_keepalive_connections=settings.connections,
@@ -48,7 +51,8 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request = Incoming(scope, receive, self._settings.http_max_body)
+        settings = self._settings
+        request = Incoming(scope, receive, most=settings.http_max_body, patience=settings.body_seconds)
         answer = Answer(send, request.id)
         try:
             await self._answer(request, answer)
@@ -56,11 +60,11 @@ class FrontDoor:
             return
         except HttpProblem as problem:
             await answer.problem(problem)
-        except TooLarge:
-            await answer.last_word(too_large(self._settings.http_max_body), request.rest())
+        except Stopped as stopped:
+            await answer.last_word(stopped.problem, request.rest())
 
     async def _answer(self, request: Incoming, answer: Answer) -> None:
-        request.judge_length()
+        request.judge_framing()
         path = request.path
         if path in self._documents:
             if request.method not in ("GET", "HEAD"):
@@ -75,9 +79,14 @@ class FrontDoor:
             await self._pass_on(request, answer, table.service_of(path), request.target)
 
     async def _pass_on(self, request: Incoming, answer: Answer, service: str | None, target: bytes) -> None:
-        """Raises `HttpProblem`, or `Gone` where the client has left."""
+        """Raises `HttpProblem`, `Stopped`, or `Gone` where the client has left."""
         if service not in self._settings.upstreams:
             raise not_found("There is nothing at this path.")
+        await request.hold()
+        with self._shares.one_more(request.client):
+            await self._while_waited_for(request, answer, service, target)
+
+    async def _while_waited_for(self, request: Incoming, answer: Answer, service: str, target: bytes) -> None:
         exchange = asyncio.create_task(self._exchange(request, answer, service, target))
         leaving = asyncio.create_task(request.until_client_leaves())
         try:
@@ -110,7 +119,7 @@ class FrontDoor:
             except _BROKEN as error:
                 answer.must_not_have_begun(error)
                 broken = error
-                if request.method not in _SAFE:
+                if request.method not in _SAFE or not request.repeatable:
                     break
         if broken is not None:
             _log.warning("a service broke off", upstream=service, error=broken)
@@ -130,7 +139,7 @@ class FrontDoor:
             request.method,
             url,
             headers=request.inward_headers(),
-            content=request.body() if request.has_body else None,
+            content=request.body(),
             extensions={"timeout": timeout},
         ) as response:
             await answer.begin(response.status, hygiene.outward(response.headers, request.id))

@@ -31,4 +31,12 @@ class FrontDoorSettings(BaseSettings):
 
     connect_seconds: float = Field(default=3, gt=0)
     silence_seconds: float = Field(default=180, gt=0, description="A service that says nothing for so long is given up")
+    body_seconds: float = Field(
+        default=20, gt=0, description="A client that sends nothing of its body for so long gets 408"
+    )
     connections: int = Field(default=500, ge=1, description="Requests under way at a time")
+    connections_per_client: int = Field(
+        default=250,
+        ge=1,
+        description="Of them, of one address; behind a proxy that ends TLS all requests come from its address",
+    )

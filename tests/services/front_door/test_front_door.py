@@ -3,85 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
-import uvicorn
 
 from deploy.embedded.processes import free_port
-from deploy.front_door.proxy import FrontDoor
-from deploy.front_door.settings import FrontDoorSettings
-
-Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"
-LIMIT = 100_000
-
-
-class Upstream:
-    """A service, byte by byte: `script` answers each request's head."""
-
-    def __init__(self) -> None:
-        self.heads: list[bytes] = []
-        self.script: Script = self.plain
-        self.left = asyncio.Event()
-        self.port = 0
-
-    async def plain(self, _: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(OK + b"\r\nok")
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.heads.append(head)
-                await self.script(head, reader, writer)
-                await writer.drain()
-        self.left.set()
-        writer.close()
-
-
-@contextlib.asynccontextmanager
-async def listening() -> AsyncIterator[Upstream]:
-    upstream = Upstream()
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
-    upstream.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield upstream
-
-
-@contextlib.asynccontextmanager
-async def door(*ports: int, silence: float = 30) -> AsyncIterator[httpx.AsyncClient]:
-    settings = FrontDoorSettings(
-        http_max_body=LIMIT, upstreams={"send": tuple(f"127.0.0.1:{port}" for port in ports)}, silence_seconds=silence
-    )
-    app = FrontDoor(settings, {"/v1/openapi.json": ("application/json", b"{}")})
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, lifespan="off", log_config=None, server_header=False, proxy_headers=False)
-    )
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        yield client
-    server.should_exit = True
-    await serving
-    await app.close()
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[Upstream]:
-    async with listening() as made:
-        yield made
-
-
-@pytest.fixture
-async def http(upstream: Upstream) -> AsyncIterator[httpx.AsyncClient]:
-    async with door(upstream.port) as client:
-        yield client
+from tests.services.front_door.rig import OK, Upstream, door
 
 
 async def test_a_client_cannot_speak_for_the_door(http: httpx.AsyncClient, upstream: Upstream) -> None:
@@ -170,47 +98,6 @@ async def test_who_leaves_ends_the_request_in_the_service_too(http: httpx.AsyncC
         await asked.wait()
         poll.cancel()
         await upstream.left.wait()
-
-
-async def test_a_body_above_the_limit_is_stopped_on_its_way(http: httpx.AsyncClient, upstream: Upstream) -> None:
-    async def reads(_: bytes, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield b"x" * 10_000
-
-    upstream.script = reads
-    said = await http.post("/v1/messages", content=b"x" * (LIMIT + 1))
-    assert (said.status_code, said.json()["code"], upstream.heads) == (413, "too_large", [])
-    with contextlib.suppress(httpx.WriteError, httpx.ReadError):  # the door may hang up before all is written
-        unsaid = await http.post("/v1/messages", content=endless())
-        assert unsaid.status_code == 413
-    async with asyncio.timeout(20):
-        await upstream.left.wait()
-
-
-async def test_a_body_passes_as_it_comes(http: httpx.AsyncClient, upstream: Upstream) -> None:
-    first = asyncio.Event()
-    taken = b""
-
-    async def reads(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal taken
-        while not taken.endswith(b"0\r\n\r\n"):
-            taken += await reader.read(1000)
-            first.set()
-        writer.write(OK + b"\r\nok")
-
-    async def waiting() -> AsyncIterator[bytes]:
-        yield b"one"
-        await first.wait()
-        yield b"two"
-
-    upstream.script = reads
-    async with asyncio.timeout(20):
-        assert (await http.post("/v1/messages", content=waiting())).text == "ok"
-    assert b"one" in taken
-    assert b"two" in taken
 
 
 async def test_a_replica_that_is_away_is_passed_over(upstream: Upstream) -> None:
