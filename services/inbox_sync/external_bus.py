@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.inbox_sync.engine.reported import Reported
 from services.inbox_sync.external_http import (
@@ -17,6 +17,7 @@ from services.inbox_sync.external_http import (
     judged_headers,
     judged_raw,
 )
+from services.runtime.parameters import Instant
 from services.runtime.problems import invalid
 from services.runtime.rpc import Serves
 from services.runtime.team_requests import serve_teams
@@ -28,7 +29,7 @@ class RawIn(BaseModel):
     account_id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
     content: str = Field(min_length=1, description="The message, RFC 5322, in base64")
     cut: bool = Field(default=False, description="Only its start fits a bus message")
-    received_at: AwareDatetime | None = None
+    received_at: Instant | None = None
     thread_id: str | None = Field(default=None, min_length=1, max_length=512)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, Field, JsonValue
@@ -45,6 +46,23 @@ def after(cursor: str | None, name: str = "after") -> str | None:
     if not isinstance(place, str) or not place.isprintable():
         raise invalid_cursor()
     return place
+
+
+def after_time(cursor: str | None) -> tuple[datetime, str] | None:
+    """The time and the id in a cursor of a list that goes by time. Raises `HttpProblem` 400."""
+    if cursor is None:
+        return None
+    place = decode_cursor(cursor)
+    at, key = place.get("at"), place.get("id")
+    if not isinstance(at, str) or not isinstance(key, str) or not key.isprintable():
+        raise invalid_cursor()
+    try:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise invalid_cursor()
+        return moment.astimezone(UTC), key
+    except (ValueError, OverflowError) as error:
+        raise invalid_cursor() from error
 
 
 def invalid_cursor() -> HttpProblem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -27,5 +28,13 @@ def _written(value: Any) -> Any:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_written)]
-"""A time with its zone, as RFC 3339 writes it."""
+def _in_utc(value: datetime) -> datetime:
+    """At either end of the calendar there are times in other zones that UTC has no year for."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC this time is outside the years 1 to 9999: give one within them") from error
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
+"""A time with its zone, as RFC 3339 writes it; in UTC once it is read."""

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.runtime.http import Caller, Cursor, Limit, Page, PathId, api_key, decode_cursor, encode_cursor
-from services.runtime.paging import invalid_cursor
+from services.runtime.http import Caller, Cursor, Limit, Page, PathId, api_key, encode_cursor
+from services.runtime.paging import after_time
 from services.send.domain.setup import HTTP, SCOPE
 from services.send.domain.state import State
 from services.send.external_door import ExternalDoor, Room, Who
@@ -71,7 +71,7 @@ def _taking(router: APIRouter, door: Callable[[], ExternalDoor]) -> None:
         `unconfirmed`: `GET /v1/messages?state=unconfirmed`."""
         now = datetime.now(UTC)
         conditions = _conditions(status, now) | ({} if account_id is None else {"account": account_id})
-        found = await door().offers.page(caller.team_id, conditions, _place(cursor), limit + 1)
+        found = await door().offers.page(caller.team_id, conditions, after_time(cursor), limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         following = None
         if last is not None and last.offer is not None and last.offer.at is not None:
@@ -148,16 +148,3 @@ def _conditions(status: str | None, now: datetime) -> dict[str, Any]:
 
 def _who(caller: Caller) -> Who:
     return Who(caller.team_id, caller.key_id)
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    place = decode_cursor(cursor)
-    try:
-        at = datetime.fromisoformat(str(place["at"]))
-    except (KeyError, ValueError) as error:
-        raise invalid_cursor() from error
-    if at.tzinfo is None:
-        raise invalid_cursor()
-    return at, str(place.get("id", ""))

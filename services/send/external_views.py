@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictFloat, StrictInt
@@ -96,7 +96,7 @@ class SentIn(_In):
     recipients: tuple[RecipientOutcome, ...] = Field(default=(), max_length=500, description="Where some were refused")
 
     def report(self, message: Message, now: datetime) -> Report:
-        sent_at = now if self.sent_at is None else min(self.sent_at.astimezone(UTC), now + _CLOCKS)
+        sent_at = now if self.sent_at is None else min(self.sent_at, now + _CLOCKS)
         ids = (message.message_id, *((bracketed(self.message_id),) if self.message_id else ()))
         names = Identities(
             message_ids=tuple(dict.fromkeys(ids)), marker=message.marker, provider_thread_id=self.thread_id or None

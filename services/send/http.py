@@ -23,12 +23,11 @@ from services.runtime.http import (
     PathId,
     after,
     api_key,
-    decode_cursor,
     encode_cursor,
     invalid,
     not_found,
 )
-from services.runtime.paging import invalid_cursor
+from services.runtime.paging import after_time
 from services.send.cancelling import Cancelling, TooLate, Unheard
 from services.send.intake import Intake, Taken
 from services.send.ports import MailboxReading, MessageReading, TeamDecisions
@@ -93,7 +92,7 @@ def _reading(router: APIRouter, doors: Doors) -> None:
         """The team's messages, the newest first."""
         asked = {"account": account_id, "state": state, "created_at": None if since is None else {"$gte": since}}
         conditions = {name: value for name, value in asked.items() if value is not None}
-        found = await doors.messages.page(caller.team_id, conditions, _place(cursor), limit + 1)
+        found = await doors.messages.page(caller.team_id, conditions, after_time(cursor), limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         place = None if last is None else encode_cursor({"at": last["created_at"].isoformat(), "id": last["_id"]})
         return Page(items=[MessageView(**message_view(each)) for each in found[:limit]], next=place)
@@ -233,13 +232,3 @@ async def _known(doors: Doors, caller: Caller, request_id: PathId) -> dict[str, 
 
 def _unheard() -> HttpProblem:
     return not_found("No message of your team has this request_id.")
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    place = decode_cursor(cursor)
-    try:
-        return datetime.fromisoformat(str(place["at"])), str(place["id"])
-    except (KeyError, ValueError) as error:
-        raise invalid_cursor() from error
