@@ -72,7 +72,8 @@ class Lapsing:
         if fresh is None or fresh.state is not State.UNCONFIRMED:
             return
         if policy == "resend":
-            if await self._messages.apply(offered_again(fresh, now, "team policy")):
+            again = offered_again(fresh, now, "team policy")
+            if await self._messages.apply(again) and again.to is State.QUEUED:
                 self._bells.ring(message.team)
         elif policy == "assume_sent":
             assumed = moves.assumed_sent(fresh, now, "team policy", None)

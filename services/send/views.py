@@ -144,7 +144,7 @@ def message_view(found: Mapping[str, Any]) -> dict[str, Any]:
         "created_at": found["created_at"],
         "updated_at": found["updated_at"],
         "send_at": found.get("send_at"),
-        "expires_at": found.get("expires"),
+        "expires_at": found.get("expires_at") or found.get("expires"),
         "next_at": found.get("due") or (found.get("offer") or {}).get("at"),
         "sent_at": found.get("sent_at"),
         "attempts": found["attempts"],

@@ -21,7 +21,8 @@ HISTORY_LINES = 200
 _APART = ("id", "state", "due", "expires_at", "follows", "offer")
 _PLAIN = tuple(f.name for f in fields(Message) if f.name not in _APART)
 _OPEN = ("due", "expires", "offer.at")
-_READ = ("_id", "state", "due", "expires", "follows", "offer", "step", "identities", *_PLAIN)
+"""There while it is open, for the indexes. `expires_at` stays: who has it sent again must know it still."""
+_READ = ("_id", "state", "due", "expires", "expires_at", "follows", "offer", "step", "identities", *_PLAIN)
 WORK: dict[str, int] = dict.fromkeys(_READ, 1)
 """The projection an attempt needs: everything but the request, the history and what is owed."""
 
@@ -32,7 +33,7 @@ def message_of(document: Mapping[str, Any]) -> Message:
         id=document["_id"],
         state=State(document["state"]),
         due=document.get("due"),
-        expires_at=document.get("expires"),
+        expires_at=document.get("expires_at") or document.get("expires"),
         follows=identities_of(follows) if follows else None,
         offer=offer_of(document) if "offer" in document else None,
         **{name: _plain(document[name]) for name in _PLAIN if name in document},
@@ -72,8 +73,10 @@ def document_of(
         document["due"] = message.due
     if message.offer is not None:
         document["offer"] = offer_document(message.offer)
-    if message.expires_at is not None and (message.due or message.offer):
-        document["expires"] = message.expires_at
+    if message.expires_at is not None:
+        document["expires_at"] = message.expires_at
+        if message.due or message.offer:
+            document["expires"] = message.expires_at
     if message.follows is not None:
         document["follows"] = identities_document(message.follows)
     return document

@@ -12,6 +12,7 @@ from replywire_contracts.v1.values import Failure, Identities, RecipientOutcome
 
 from services.send.domain import facts
 from services.send.domain.copy import held, skipped
+from services.send.domain.failures import failure
 from services.send.domain.message import Message
 from services.send.domain.state import HANDED_OVER, NOTHING_LEFT, State
 
@@ -227,7 +228,13 @@ def unconfirmed(message: Message, failure: Failure, now: datetime) -> Move:
 
 
 def resend(message: Message, now: datetime, by: str) -> Move:
-    """A person or a team's standing decision takes the risk of a second copy; history keeps whose it was."""
+    """A person or a team's standing decision takes the risk of a second copy; history keeps whose it was. What has
+    expired meanwhile ends instead: it was not to be sent after that."""
+    decided = {"decision": "resend", "by": by}
+    if message.expires_at is not None and message.expires_at <= now:
+        why = failure("expired", "expires_at has passed: it is not sent again. Whether it was before is not known.")
+        ended = dropped(message, why, now)
+        return replace(ended, among=(State.UNCONFIRMED,), note={**decided, **(ended.note or {})})
     return Move(
         message.id,
         (State.UNCONFIRMED,),
@@ -235,9 +242,14 @@ def resend(message: Message, now: datetime, by: str) -> Move:
         now,
         now,
         attempt=message.attempts,
-        values={"fence": 0, "handle": None, "trying_since": None},
-        note={"decision": "resend", "by": by},
+        values={"fence": 0, "handle": None, "trying_since": None, **expiring(message)},
+        note=decided,
     )
+
+
+def expiring(message: Message) -> dict[str, Any]:
+    """Its time passes again once it is open again."""
+    return {} if message.expires_at is None else {"expires": message.expires_at}
 
 
 def cancelled(

@@ -22,6 +22,8 @@ class Given:
     at: datetime
     report: str | None = None
     """What its holder said became of it; None: nothing yet, so it may have left."""
+    earlier: bool = False
+    """A person has had it offered anew since: of what its holder still says, only that he sent it counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from services.send.domain import moves
 from services.send.domain.failures import failure
 from services.send.domain.message import Message
 from services.send.domain.moves import Move
-from services.send.domain.offer import GIVEN_UP, RELEASED, SENT, Given, Offer
+from services.send.domain.offer import GIVEN_UP, RELEASED, Given, Offer
 from services.send.domain.state import NOTHING_LEFT, State
 
 _REMEDY = (
@@ -64,18 +64,20 @@ def unconfirmed(message: Message, why: Failure, now: datetime, values: Mapping[s
 
 
 def offered_again(message: Message, now: datetime, by: str) -> Move:
-    """A person takes the risk of a second copy: nobody who had it before is waited for any more."""
+    """A person takes the risk of a second copy: nobody who had it before is waited for any more. Their last words
+    stay as they were, so that one of them said again is known and changes nothing."""
     offer = _offer(message)
-    given = [replace(each, report=each.report if each.report == SENT else GIVEN_UP) for each in offer.given]
+    given = [replace(each, report=each.report or GIVEN_UP, earlier=True) for each in offer.given]
     move = moves.resend(message, now, by)
     fresh = {"offer.given": _plain(given), "offer.unheard": 0, "offer.first_at": None, "offer.lease": None}
-    return replace(
+    again = replace(
         move,
         due=None,
-        offer_at=now,
+        offer_at=now if move.to is State.QUEUED else None,
         also=unchanged(offer),
         values={**move.values, **fresh, "cancel_wanted": False},
     )
+    return quiet(offer, again)
 
 
 def withdrawn(message: Message, now: datetime) -> Move | None:

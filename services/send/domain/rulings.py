@@ -89,6 +89,8 @@ def ruling(message: Message, report: Report, now: datetime, patience: timedelta)
         return Ruling(Heard.KNOWN)
     if given.report in (SENT, FAILED) or message.state in (State.SENT, State.CANCELLED):
         return Ruling(Heard.CLOSED)  # its holder's last word is spoken, or the message's is
+    if given.earlier:
+        return Ruling(Heard.KNOWN)  # it was decided without him, and whoever had it since speaks for it
     values = ledger(offer, given, told)
     unheard = [other for other in offer.given if other is not given and other.report is None]
     if message.state is State.FAILED:
@@ -164,7 +166,9 @@ def _nothing_left(
     patience: timedelta,
 ) -> Move:
     """Everybody who ever had it was heard, and nobody sent it."""
-    refused = isinstance(report, FailedReport) or any(each.report == FAILED for each in _offer(message).given)
+    refused = isinstance(report, FailedReport) or any(
+        each.report == FAILED and not each.earlier for each in _offer(message).given
+    )
     if refused or _impatient(message, now, patience):
         recipients = report.recipients if isinstance(report, FailedReport) else ()
         ended = moves.failed(message, report.why if refused else patience_ended(report.why), now, recipients)
@@ -194,7 +198,8 @@ def _again(
     assert isinstance(report, Release)
     later = report.again_at > now
     told = {"retry_at": report.again_at, "reason": report.why.reason} if later else {}
-    move = stays(message, {**values, "offer.lease": None}, _about(given, report.why.words) | told, now)
+    reopened = {**values, **moves.expiring(message), "offer.lease": None}
+    move = stays(message, reopened, _about(given, report.why.words) | told, now)
     if later:
         move = replace(
             move,

@@ -106,6 +106,8 @@ class Queue(RuleBasedStateMachine):
         self.leases: list[str] = []
         self.events: list[Event] = []
         self.left = False
+        self.earlier: set[str] = set()
+        """Leases from before the last resend."""
 
     def apply(self, move: Move | None) -> None:
         if move is None:
@@ -151,8 +153,24 @@ class Queue(RuleBasedStateMachine):
     def decide(self, decision: str) -> None:
         if decision == "resend":
             self.apply(offered_again(self.message, self.now, "somebody"))
+            self.earlier = set(self.leases)
         else:
             self.apply(moves.cancelled(self.message, self.now, "unconfirmed", among=(State.UNCONFIRMED,)))
+
+    @precondition(lambda self: self.earlier)
+    @rule(kind=st.sampled_from(["failed", "released"]), data=st.data())
+    def replay_from_before_a_resend(self, kind: str, data: st.DataObject) -> None:
+        lease = data.draw(st.sampled_from(sorted(self.earlier)))
+        told = ruling(self.message, report(kind, lease, self.now), self.now, TERMS.patience)
+        assert told.move is None, "whoever had it before a person decided to send it again undoes that by nothing"
+        assert told.heard in (Heard.KNOWN, Heard.CLOSED)
+
+    @invariant()
+    def it_fails_only_by_those_who_had_it_since_it_was_resent(self) -> None:
+        assert self.message.offer is not None
+        since = [given for given in self.message.offer.given if given.lease not in self.earlier]
+        if self.message.state is State.FAILED:
+            assert since
 
     @rule(seldom=st.integers(0, 9))
     def ask_to_cancel(self, seldom: int) -> None:
