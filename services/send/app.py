@@ -181,6 +181,7 @@ class Parts:
                 await self.dispatcher.drain()
                 await self.copies.drain()
                 await self.rounds.drain()
+                await self.external.taking.drain()
                 await self.messages.drain()
         except TimeoutError:
             self.app.log.warning("stopped before everything under way had ended")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.runtime.logging import get_logger
 from services.runtime.problems import HttpProblem, not_found
 from services.send.domain.message import Message, document_id
 from services.send.domain.rulings import Heard
@@ -31,7 +32,9 @@ from services.send.external_views import (
 from services.send.ports import Messages, Offers
 from services.send.reporting import Answer, Contended, Reporting, Told
 from services.send.setting_up import SettingUp
-from services.send.taking import Taking, TooManyWait, Wanted
+from services.send.taking import Taking, TooManyOfOneTeam, TooManyWait, Wanted
+
+_log = get_logger(__name__)
 
 _PROBLEMS: Mapping[Heard, tuple[str, str, str]] = {
     Heard.PASSED_ON: (
@@ -84,14 +87,22 @@ class ExternalDoor:
         )
         try:
             taken = await self.taking.take(who.team, who.by, wanted, gone)
+        except TooManyOfOneTeam:
+            detail = "Too many of your team are waiting for messages already."
+            remedy = "Let fewer of your processes wait at once, each for more messages (`max`)."
+            headers = {"Retry-After": "5"}
+            raise HttpProblem(429, "too_many_waiting", detail, remedy=remedy, headers=headers) from None
         except TooManyWait:
             detail = "Too many are waiting for messages already."
             raise HttpProblem(503, "too_many_waiting", detail, headers={"Retry-After": "2"}) from None
-        left, shown = room.all, []
-        for message in taken.messages:
-            fits = message.mime_size <= min(room.one, left)
-            left -= message.mime_size if fits else 0
-            shown.append(await self._shown(message, fits))
+        try:
+            shown = await self._all_shown(taken.messages, room)
+        except BaseException:
+            self.taking.put_back(who.team, taken.lease)  # he is told of a failure, and would never report them
+            raise
+        if shown and gone.is_set():
+            self.taking.put_back(who.team, taken.lease)
+            shown = []
         return TakenView(lease=taken.lease, until=taken.until, messages=shown)
 
     async def extend(self, who: Who, request_id: str, asked: ExtendIn) -> ExtendedView:
@@ -121,7 +132,11 @@ class ExternalDoor:
 
     async def octets(self, who: Who, request_id: str) -> bytes:
         """The message itself, for as long as somebody may still have to send it."""
-        return await self.messages.mime(await self._known(who, request_id))
+        try:
+            return await self.messages.mime(await self._known(who, request_id))
+        except LookupError:
+            remedy = "Report the message as failed: it cannot be sent any more."
+            raise HttpProblem(404, "octets_gone", "The octets of this message are gone.", remedy=remedy) from None
 
     async def _told(self, who: Who, asked: list[tuple[str, SentIn | FailedIn | ReleaseIn]]) -> list[Answer]:
         now = datetime.now(UTC)
@@ -132,8 +147,21 @@ class ExternalDoor:
             detail = "Others keep reporting this message."
             raise HttpProblem(503, "contended", detail, headers={"Retry-After": "1"}) from None
 
-    async def _shown(self, message: Message, whole: bool) -> TakenMessage:
-        return taken_message(message, await self.messages.mime(message) if whole else None)
+    async def _all_shown(self, messages: Sequence[Message], room: Room) -> list[TakenMessage]:
+        left, shown = room.all, []
+        for message in messages:
+            fits = message.mime_size <= min(room.one, left)
+            left -= message.mime_size if fits else 0
+            shown.append(taken_message(message, await self._octets(message) if fits else None))
+        return shown
+
+    async def _octets(self, message: Message) -> bytes | None:
+        """None where they are gone, which is no reason to withhold the others: asking for them says so."""
+        try:
+            return await self.messages.mime(message)
+        except LookupError:
+            _log.error("octets of a taken message are gone", team_id=message.team, request_id=message.request_id)
+            return None
 
     async def _known(self, who: Who, request_id: str) -> Message:
         key = document_id(who.team, request_id)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.runtime.failpoints import hit
+from services.runtime.logging import get_logger
+from services.runtime.mongo import OUTAGES
 from services.send.bells import Bells
 from services.send.domain.failures import failure
 from services.send.domain.mailbox import DISCONNECTED
@@ -20,11 +22,19 @@ from services.send.ports import Accounts, Messages, Offers
 
 _SAFETY = timedelta(seconds=5)
 _TRIES = 5
+_SHARES, _LEAST_SHARE = 10, 20
+"""Of the room to wait, a team's part and the least that one has."""
+_AWAY_SECONDS = 1.0
 _PAGE = 500
+_log = get_logger(__name__)
 
 
 class TooManyWait(Exception):
     """More wait here than this process has room for."""
+
+
+class TooManyOfOneTeam(TooManyWait):
+    """More of this team wait than its share of the room: the rest is for other teams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,9 @@ class Taking:
         self._bells = bells
         self._terms = terms
         self._room = waiting_at_once
+        self._share = max(_LEAST_SHARE, waiting_at_once // _SHARES)
+        self._waiting: Counter[str] = Counter()
+        self._returning: set[asyncio.Task[None]] = set()
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Two of a team that look at once see the same messages: here they look one after the other."""
         self._stopping = False
@@ -67,12 +80,12 @@ class Taking:
             taken = await self._look(team, by, wanted)
             now = datetime.now(UTC)
             if gone.is_set():
-                await self._put_back(taken, now)
+                self.put_back(team, taken.lease)
                 return Taken(taken.lease, now, ())
             if taken.messages or now >= deadline or self._stopping:
                 return taken
             next_at = await self._offers.next_at(team, now)
-            await self._wait(bell, gone, min(deadline, now + _SAFETY, next_at or deadline))
+            await self._wait(team, bell, gone, min(deadline, now + _SAFETY, next_at or deadline))
 
     def stop(self) -> None:
         """The process ends: who waits is answered."""
@@ -95,10 +108,14 @@ class Taking:
         async with self._turns[team]:
             for _ in range(_TRIES):
                 until = datetime.now(UTC) + wanted.term
-                found = await self._offers.take(
-                    team, wanted.account, wanted.most, lease, wanted.term, by, self._terms, datetime.now(UTC)
-                )
-                kept = await self._still_connected(found)
+                try:
+                    found = await self._offers.take(
+                        team, wanted.account, wanted.most, lease, wanted.term, by, self._terms, datetime.now(UTC)
+                    )
+                    kept = await self._still_connected(found)
+                except BaseException:
+                    self.put_back(team, lease)
+                    raise
                 if kept:
                     hit("send.external_after_take")
                     return Taken(lease, until, tuple(kept))
@@ -118,24 +135,54 @@ class Taking:
         await asyncio.gather(*(self._messages.apply(shown_to_nobody(each, now)) for each in found if each not in kept))
         return kept
 
-    async def _put_back(self, taken: Taken, now: datetime) -> None:
-        """Nobody saw them: without this they would wait for the end of a lease that nobody has."""
-        seen_by_nobody = Release(taken.lease, now, failure("given_back"))
-        for message in taken.messages:
-            ruled = ruling(message, seen_by_nobody, now, self._terms.patience)
-            if ruled.move is not None and await self._messages.apply(ruled.move):
-                self._bells.ring(message.team)
+    def put_back(self, team: str, lease: str) -> None:
+        """Nobody saw them: without this they would wait for the end of a lease that nobody has. Behind the answer, for
+        what failed may be away for longer than anybody should wait to hear so."""
+        task = asyncio.create_task(self._put_back(team, lease), name="put back what nobody was given")
+        self._returning.add(task)
+        task.add_done_callback(self._returned)
 
-    async def _wait(self, bell: asyncio.Event, gone: asyncio.Event, until: datetime) -> None:
+    async def drain(self) -> None:
+        while self._returning:
+            await asyncio.wait(self._returning)
+
+    async def _put_back(self, team: str, lease: str) -> None:
+        while True:
+            try:
+                held = await self._offers.held(team, lease)
+            except OUTAGES as outage:
+                _log.warning("what nobody was given waits to be put back", team_id=team, error=str(outage))
+                await asyncio.sleep(_AWAY_SECONDS)
+                continue
+            if not held:
+                return
+            now = datetime.now(UTC)
+            seen_by_nobody = Release(lease, now, failure("given_back"))
+            ruled = [ruling(message, seen_by_nobody, now, self._terms.patience) for message in held]
+            await asyncio.gather(*(self._messages.apply(each.move) for each in ruled if each.move is not None))
+            self._bells.ring(team)  # looked at again: somebody may have asked to cancel one meanwhile
+
+    def _returned(self, task: asyncio.Task[None]) -> None:
+        self._returning.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("what nobody was given is offered again only once its lease is over", exc_info=error)
+
+    async def _wait(self, team: str, bell: asyncio.Event, gone: asyncio.Event, until: datetime) -> None:
         """Looked at again afterwards, whatever ended it."""
+        if self._waiting[team] >= self._share:
+            raise TooManyOfOneTeam
         if self._room <= 0:
             raise TooManyWait
         self._room -= 1
+        self._waiting[team] += 1
         waits = [asyncio.create_task(event.wait()) for event in (bell, gone)]
         try:
             seconds = max(0.05, (until - datetime.now(UTC)).total_seconds())
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._room += 1
+            self._waiting[team] -= 1
+            if not self._waiting[team]:
+                del self._waiting[team]
             for wait in waits:
                 wait.cancel()

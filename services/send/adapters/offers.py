@@ -9,12 +9,15 @@ from typing import Any
 from services.runtime.mongo import Collection, Document
 from services.send.adapters.documents import HISTORY_LINES, WORK, message_of
 from services.send.domain.message import Message
+from services.send.domain.offer import FAILED, RELEASED
 from services.send.domain.offer_moves import Terms
 from services.send.domain.state import NOTHING_LEFT, State
 
 _FREE = [*(state.value for state in NOTHING_LEFT), State.HANDED_OUT.value]
 _MOST_GIVEN = 100
-"""Holders remembered per message, the latest: patience ends long before."""
+"""Holders remembered per message, besides those who were never heard: what they still say must be understood."""
+_MOST_SILENT = 1000
+"""The latest, where a standing decision has it offered again and again to nobody who ever reports."""
 
 
 class Offers:
@@ -83,6 +86,11 @@ class Offers:
         found = self._collection.find({**held, "step": step}, {"_id": 1})
         return frozenset([document["_id"] async for document in found])
 
+    async def held(self, team: str, lease: str) -> list[Message]:
+        """Those that this lease has."""
+        wanted = {"team": team, "offer.at": {"$exists": True}, "state": State.HANDED_OUT.value, "offer.lease": lease}
+        return [message_of(document) async for document in self._collection.find(wanted, WORK)]
+
     async def read(self, ids: Sequence[str]) -> Mapping[str, Message]:
         """Of those that are given out at all."""
         wanted = {"_id": {"$in": list(ids)}, "offer": {"$exists": True}}
@@ -144,11 +152,26 @@ def _taken(lease: str, term: timedelta, by: str) -> Document:
         "offer.lease": {"$literal": lease},
         "offer.unheard": {"$add": ["$offer.unheard", 1]},
         "offer.first_at": {"$ifNull": ["$offer.first_at", "$$NOW"]},
-        "offer.given": {"$slice": [{"$concatArrays": ["$offer.given", [given]]}, -_MOST_GIVEN]},
+        "offer.given": {"$slice": [_remembered({"$concatArrays": ["$offer.given", [given]]}), -_MOST_SILENT]},
         "history": {"$slice": [{"$concatArrays": ["$history", [line]]}, -HISTORY_LINES]},
         "updated_at": "$$NOW",
         "step": {"$literal": f"take:{lease}"},
     }
+
+
+def _remembered(given: Document) -> Document:
+    """One too many: the first who gave it back is forgotten, then the first who said that he failed."""
+    first: list[Document] = [{"$indexOfArray": ["$$all.report", report]} for report in (RELEASED, FAILED)]
+    spared = {"$cond": [{"$gte": [first[0], 0]}, first[0], first[1]]}
+    rest: Document = {
+        "$concatArrays": [
+            {"$cond": [{"$gt": ["$$spared", 0]}, {"$slice": ["$$all", "$$spared"]}, []]},
+            {"$slice": ["$$all", {"$add": ["$$spared", 1]}, {"$size": "$$all"}]},
+        ]
+    }
+    keep = {"$or": [{"$lte": [{"$size": "$$all"}, _MOST_GIVEN]}, {"$lt": ["$$spared", 0]}]}
+    shorter = {"$let": {"vars": {"spared": spared}, "in": {"$cond": [keep, "$$all", rest]}}}
+    return {"$let": {"vars": {"all": given}, "in": shorter}}
 
 
 def _after(term: timedelta) -> Document:
