@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi.responses import StreamingResponse
 
@@ -16,6 +17,8 @@ from services.auth.pages.parts import Parts
 
 _MOST = 300
 """Streams in this process: a page that gets none shows the same when it is loaded again."""
+_MOST_OF_ONE = 20
+"""Of one session: nobody looks at more pages at once, and one who opens more leaves room for others."""
 _LONGEST = 15 * 60.0
 _LOOK_ANYWAY, _LOOK_SOON = 20.0, 2.0
 """Seconds after which it looks without being called; sooner while it is on its way to a state that lasts, for not every
@@ -27,13 +30,24 @@ _TOGETHER = 0.25
 @dataclass(slots=True)
 class _Count:
     open: int = 0
+    by_session: Counter[str] = field(default_factory=Counter)
+
+    def begin(self, session: str) -> None:
+        self.open += 1
+        self.by_session[session] += 1
+
+    def end(self, session: str) -> None:
+        self.open -= 1
+        self.by_session[session] -= 1
+        if not self.by_session[session]:
+            del self.by_session[session]
 
 
 _streams = _Count()
 
 
-def room() -> bool:
-    return _streams.open < _MOST
+def room(visitor: Visitor) -> bool:
+    return _streams.open < _MOST and _streams.by_session[visitor.session_id] < _MOST_OF_ONE
 
 
 def stream(parts: Parts, visitor: Visitor, account_id: str) -> StreamingResponse:
@@ -42,7 +56,7 @@ def stream(parts: Parts, visitor: Visitor, account_id: str) -> StreamingResponse
 
 
 async def _states(parts: Parts, visitor: Visitor, account_id: str) -> AsyncIterator[str]:
-    _streams.open += 1
+    _streams.begin(visitor.session_id)
     ends = asyncio.get_running_loop().time() + _LONGEST  # the browser then asks again by itself
     try:
         async with parts.watching.watched(account_id) as called:
@@ -60,7 +74,7 @@ async def _states(parts: Parts, visitor: Visitor, account_id: str) -> AsyncItera
                         await called.wait()
                         await asyncio.sleep(_TOGETHER)
     finally:
-        _streams.open -= 1
+        _streams.end(visitor.session_id)
 
 
 async def _told(parts: Parts, visitor: Visitor, account_id: str) -> tuple[str, bool] | None:

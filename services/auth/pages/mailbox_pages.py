@@ -70,7 +70,7 @@ def _add_views(router: APIRouter, parts: Parts) -> None:
         """Server-sent events (WHATWG HTML): the state whenever it changes."""
         visit = await parts.visits.of(request, *_PERSONS)
         account = await parts.account(visit.visitor, account_id)
-        if not live.room():
+        if not live.room(visit.visitor):
             raise PageRefused(HTTPStatus.SERVICE_UNAVAILABLE, "Too many watch", "Load the page again to see more.", "")
         return live.stream(parts, visit.visitor, account.account_id)
 
