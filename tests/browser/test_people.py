@@ -477,9 +477,7 @@ async def test_every_control_has_a_name_and_every_page_one_title(world: World, t
 
 async def test_the_rules_that_judge_each_screenshot_do_find_faults(world: World, team: Team) -> None:
     page = await team.page()
-    await page.set_content(
-        '<title>T</title><main><h1>H</h1><input><p style="color:#bbb">pale</p></main>'
-    )
+    await page.set_content('<title>T</title><main><h1>H</h1><input><p style="color:#bbb">pale</p></main>')
     found = "\n".join(await accessibility.faults(page))
     assert "label" in found
     assert "color-contrast" in found

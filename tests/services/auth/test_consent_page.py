@@ -24,14 +24,14 @@ APP = "8a6f0c52-0000-4000-8000-000000000001"
 async def auth(
     nats_server: RunningServer, mongodb_url: str, dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Auth]:
-    offered = {"offered_clients": ("smtp_imap", "microsoft365"), "microsoft_client_id": APP}
     people = auth_for_people(
         nats_server.url,
         mongodb_url,
         dovecot,
         tmp_path_factory.mktemp("consent"),
         microsoft_client_secret="x",
-        **offered,
+        microsoft_client_id=APP,
+        offered_clients=("smtp_imap", "microsoft365"),
     )
     async with people as started:
         yield started
