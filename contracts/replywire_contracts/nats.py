@@ -133,10 +133,10 @@ class Subscription(Generic[E]):
 
     def _require_own(self, stored: ConsumerConfig) -> None:
         """One name, one place: under another team's it would bring that team's events."""
-        theirs = set(stored.filter_subjects or [stored.filter_subject])
+        theirs = set(stored.filter_subjects or [stored.filter_subject or ""])
         if theirs != set(self._config.filter_subjects or ()):
             raise ValueError(
-                f"the durable name {self._durable!r} is taken, by a subscription to {sorted(map(str, theirs))}: "
+                f"the durable name {self._durable!r} is taken, by a subscription to {sorted(theirs)}: "
                 "give each team and each choice of kinds a name of its own"
             )
 
