@@ -19,6 +19,9 @@ from services.send.ports import CopyJobs, Messages
 from services.send.routes import Routes
 
 _PAGE = 200
+_OF_A_HOLD = 0.8
+"""What was seen in the folder is too old to append by once another process may look: whoever was asleep, or waits for a
+slow server, stops before that, and what it sent last has arrived by then."""
 _log = get_logger(__name__)
 
 
@@ -85,17 +88,21 @@ class SentCopies:
 
     async def _file(self, message_id: str, held_until: datetime | None) -> None:
         hit("send.before_copy")
-        now, attempts = _now(), 1
-        if held_until is None or held_until - now < self._hold / 2:
+        now, attempts, until = _now(), 1, held_until
+        if until is None or until - now < self._hold / 2:
             claimed = await self._jobs.claim(message_id, now, self._hold, held_until)
             if claimed is None:
                 return
-            attempts = claimed
+            attempts, until = claimed, now + self._hold
         message = await self._messages.read(message_id)
         if message is None:
             return
         try:
-            filed_as = await self._filed(message)
+            async with asyncio.timeout((until - _now()).total_seconds() * _OF_A_HOLD):
+                filed_as = await self._filed(message)
+        except TimeoutError:
+            # Nothing is written: the job is another's soon, and comes again by itself.
+            _log.warning("sent copy not filed in its time", request_id=message.request_id)
         except (Outage, RpcRefused) as error:
             _log.info("sent copy waits", request_id=message.request_id, error=str(error))
             waiting = Transient("waiting_for_auth", words=str(error))

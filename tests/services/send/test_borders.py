@@ -147,6 +147,18 @@ async def test_the_sent_copy_is_filed_once_and_its_failures_change_nothing(sendi
     assert (await sending.message("r-1"))["state"] == "sent"
 
 
+async def test_a_sent_copy_that_hangs_is_let_go_before_another_may_file_it(world: World) -> None:
+    async with world.replica(copy_hold_seconds=1.0, sweep_seconds=0.2):
+        WORLD.misbehave(Step.COPY, asyncio.Event())
+        account = await world.connect()
+        await world.send(account, "r-1")
+        await world.heard.wait(SendSent, request_id="r-1")
+        async with asyncio.timeout(20):
+            while (copy := (await world.message("r-1"))["sent_copy"])["state"] != "done":
+                await asyncio.sleep(0.05)
+    assert copy["attempts"] == 2
+
+
 async def test_a_sent_copy_that_cannot_be_filed_stops_and_says_why(sending: World) -> None:
     account = await sending.connect()
     WORLD.misbehave(Step.COPY, Permanent("no_sent_folder", remedy="Choose the folder for sent mail."))
