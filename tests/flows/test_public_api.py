@@ -8,8 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,98 +16,21 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from deploy.embedded.sandbox_mail.person import Person
 from deploy.front_door import document, table
-from services.runtime.operations import described, scopes_of
-from services.runtime.problem_shape import Problem
-from tests.servers.stack import TEAM, RunningStack, running
+from services.runtime.operations import scopes_of
+from tests.flows.api_world import DOCUMENT, OPERATIONS, ROOT, World, a_world, is_problem, requests, sent
+from tests.servers.stack import TEAM
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROOT = Path(__file__).parents[2]
-DOCUMENT: dict[str, Any] = json.loads((ROOT / "contracts/openapi/v1.json").read_text())
-OPERATIONS = list(described(DOCUMENT))
-ALICE, BOB = "alice@example.com", "bob@example.org"
-FOREIGN, REQUEST, EXTERNAL = "globex", "public-1", "public-2"
 _EXAMPLES = 3
 """Of each route and kind; with the examples and the edges of every field about 3,000 requests."""
 
 
-@dataclass
-class World:
-    """One team with a mailbox, a mail that was answered, an External account; and another team."""
-
-    running: RunningStack
-    ids: dict[str, str]
-    external: dict[str, str] = field(default_factory=dict)
-    """What the same names stand for in the External client's routes."""
-
-    def client(self, key: str | None = None) -> httpx.AsyncClient:
-        key = key or self.running.stack.secrets.api_keys[TEAM]
-        url = self.running.stack.api_url
-        assert url is not None
-        return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-
-    @property
-    def foreign(self) -> httpx.AsyncClient:
-        return self.client(self.running.stack.secrets.api_keys[FOREIGN])
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    env = {
-        "inbox_sync": {"REPLYWIRE_PLACEMENT_SECONDS": "0.3"},
-        "auth": {"REPLYWIRE_OFFERED_CLIENTS": '["smtp_imap", "external"]'},
-    }
-    async with running(tmp_path_factory.mktemp("api"), front_door=True, env=env) as stack:
-        await stack.new_key(FOREIGN)
-        made = World(stack, {"account_id": await stack.connect_mailbox(ALICE)})
-        async with asyncio.timeout(90), made.client() as api:
-            await _answered(made, api)
-            await _taken(made, api)
+    async with a_world(tmp_path_factory.mktemp("api")) as made:
         yield made
-
-
-async def _answered(world: World, api: httpx.AsyncClient) -> None:
-    request = {"request_id": REQUEST, "account_id": world.ids["account_id"], "to": [{"email": BOB}], "subject": "Hello"}
-    assert (await api.post("/v1/messages", json={**request, "text": {"text": "Hello"}})).status_code == 201
-    message = await _until(api, f"/v1/messages/{REQUEST}", lambda told: told["state"] == "sent")
-    bob = Person(world.running.sandbox, BOB)
-    received = await asyncio.to_thread(bob.find, "INBOX", message["identities"]["message_ids"][0])
-    assert received is not None
-    await asyncio.to_thread(bob.answer, received, "Yes.")
-    replies = await _until(api, "/v1/replies", lambda told: bool(told["items"]))
-    world.ids |= {"request_id": REQUEST, "reply_id": replies["items"][0]["reply_id"]}
-    world.ids["key_id"] = (await api.get("/v1/api-keys")).json()["items"][0]["key_id"]
-
-
-async def _taken(world: World, api: httpx.AsyncClient) -> None:
-    """The External client set up, an account of it, and a message that the team's code has taken."""
-    take = {"max": 1, "wait_seconds": 20, "lease_seconds": 3600}
-    await _done(api, "PUT", "/v1/external/setup", {"delivery": "http"})
-    await _done(api, "POST", "/v1/external/setup/test", {"sender": "ada@example.com", "recipient": "ada@example.com"})
-    proof = await _done(api, "POST", "/v1/external/messages/take", take)
-    lease = {"lease": proof["lease"]}
-    await _done(api, "POST", f"/v1/external/messages/{proof['messages'][0]['request_id']}/sent", lease)
-    await _done(api, "PUT", "/v1/settings", {"offered": ["smtp_imap", "external"]})
-    account = await _done(api, "POST", "/v1/external/accounts", {"address": "ada@example.com"})
-    request = {"request_id": EXTERNAL, "account_id": account["account_id"], "to": [{"email": BOB}]}
-    await _done(api, "POST", "/v1/messages", request)
-    taken = await _done(api, "POST", "/v1/external/messages/take", take)
-    assert [message["request_id"] for message in taken["messages"]] == [EXTERNAL]
-    world.external = {"request_id": EXTERNAL, "account_id": account["account_id"], "lease": taken["lease"]}
-
-
-async def _done(api: httpx.AsyncClient, method: str, path: str, body: dict[str, Any]) -> Any:
-    answer = await api.request(method, path, json=body)
-    assert answer.is_success, f"{method} {path}: {answer.text}"
-    return answer.json()
-
-
-async def _until(api: httpx.AsyncClient, path: str, holds: Any) -> Any:
-    while not holds(told := (await api.get(path)).json()):
-        await asyncio.sleep(0.1)
-    return told
 
 
 async def test_what_is_described_is_what_is_served(world: World) -> None:
@@ -128,45 +50,6 @@ async def test_what_is_described_is_what_is_served(world: World) -> None:
 # -- one style of error ----------------------------------------------------------------------------------------------
 
 
-def requests(world: World, ids: dict[str, str] | None = None) -> Iterator[tuple[dict[str, Any], httpx.Request]]:
-    """A request of every route, as its example has it, with ids that exist or with the given ones."""
-    base = world.running.stack.api_url
-    for path, method, operation in OPERATIONS:
-        special = world.external if path.startswith("/v1/external") else {}
-        known = {**world.ids, **special, **(ids or {})}
-        address = re.sub(r"\{([^}]+)\}", lambda match, known=known: known[match[1]], path)  # type: ignore[misc]
-        query = {
-            one["name"]: known.get(one["name"], one["example"])
-            for one in operation.get("parameters", ())
-            if one["in"] == "query" and one.get("required")
-        }
-        content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
-        more: dict[str, Any] = {}
-        for media_type, shown in content.items():
-            body = shown["example"]
-            if isinstance(body, dict):
-                body = json.dumps(_with(known, body))
-            more = {"content": body.encode(), "headers": {"Content-Type": media_type}}
-        yield operation, httpx.Request(method.upper(), f"{base}{address}", params=query, **more)
-
-
-def _with(known: dict[str, str], value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: known.get(name) or _with(known, inner) for name, inner in value.items()}
-    return [_with(known, item) for item in value] if isinstance(value, list) else value
-
-
-def is_problem(answer: httpx.Response, status: int) -> None:
-    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.text}"
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = Problem.model_validate(answer.json())
-    assert problem.status == status
-    assert problem.detail
-    assert problem.remedy
-    assert problem.request_id == answer.headers["x-request-id"]
-    assert problem.instance.endswith(problem.request_id)
-
-
 async def test_every_route_refuses_in_the_one_shape(world: World) -> None:
     async with world.client() as api:
         scopes = ["audit:read"]
@@ -174,24 +57,18 @@ async def test_every_route_refuses_in_the_one_shape(world: World) -> None:
         for operation, request in requests(world):
             if scopes_of(operation) is None:
                 continue
-            is_problem(await _sent(api, request, Authorization=None), 401)
-            is_problem(await _sent(api, request, Authorization="Bearer rw_unknown_key"), 401)
+            is_problem(await sent(api, request, Authorization=None), 401)
+            is_problem(await sent(api, request, Authorization="Bearer rw_unknown_key"), 401)
             if not {*(scopes_of(operation) or ())} <= {*scopes}:
-                is_problem(await _sent(api, request, Authorization=f"Bearer {made['key']}"), 403)
+                is_problem(await sent(api, request, Authorization=f"Bearer {made['key']}"), 403)
             if "requestBody" in operation:
-                is_problem(await _sent(api, request, **{"Content-Type": "text/x-other"}), 415)
-                is_problem(await _sent(api, request, **{"Content-Encoding": "gzip"}), 415)
+                is_problem(await sent(api, request, **{"Content-Type": "text/x-other"}), 415)
+                is_problem(await sent(api, request, **{"Content-Encoding": "gzip"}), 415)
         for path in {path for path, *_ in OPERATIONS}:
             methods = {method.upper() for other, method, _ in OPERATIONS if other == path}
             answer = await api.request("PATCH", re.sub(r"\{[^}]+\}", "x", path))
             is_problem(answer, 405)
             assert set(answer.headers["allow"].split(", ")) == methods
-
-
-async def _sent(api: httpx.AsyncClient, request: httpx.Request, **headers: str | None) -> httpx.Response:
-    own = {**api.headers, **request.headers, **{name.lower(): value for name, value in headers.items()}}
-    shown = {name: value for name, value in own.items() if value is not None}
-    return await api.send(httpx.Request(request.method, request.url, headers=shown, content=request.content))
 
 
 async def test_what_is_nowhere_and_what_cannot_be_read_is_told_in_the_same_shape(world: World) -> None:
@@ -278,8 +155,8 @@ async def test_another_teams_key_reads_nothing_changes_nothing_and_learns_nothin
                 continue
             tried += 1
             if theirs.method == "GET":
-                assert (await _sent(own, theirs)).status_code == 200, f"{theirs.url} is no id of their own"
-            one, other = await _sent(foreign, theirs), await _sent(foreign, nobodys)
+                assert (await sent(own, theirs)).status_code == 200, f"{theirs.url} is no id of their own"
+            one, other = await sent(foreign, theirs), await sent(foreign, nobodys)
             told = f"{operation['operationId']}: {one.text} / {other.text}"
             assert (one.status_code, _alike(one, theirs_alone)) == (
                 other.status_code,

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from tests.servers.dovecot import PASSWORD, Dovecot
-from tests.services.inbox_sync.world import TRACKED, World, a_world
+from tests.services.inbox_sync.neighbours import TRACKED
+from tests.services.inbox_sync.world import World, a_world
 
 REPLY = f"In-Reply-To: {TRACKED}"
 

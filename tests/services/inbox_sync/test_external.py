@@ -18,7 +18,8 @@ from services.runtime.bodies import Bodies
 from services.runtime.mongo import Database
 from tests.servers.dovecot import mail
 from tests.services.inbox_sync.conftest import REPLY
-from tests.services.inbox_sync.world import KEY, OTHER_KEY, TRACKED, World
+from tests.services.inbox_sync.neighbours import KEY, OTHER_KEY, TRACKED
+from tests.services.inbox_sync.world import World
 
 HEADERS, RAW = "/v1/external/headers", "/v1/external/raw"
 ANSWER = mail(1, lines=(REPLY,))
