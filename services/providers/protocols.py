@@ -57,8 +57,11 @@ class Send(Protocol):
         """Was it sent? Never sends."""
         ...
 
-    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials) -> SentCopy:
-        """See that the message is in the Sent folder exactly once. Raises `Permanent` where no folder is for that."""
+    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials, until: float) -> SentCopy:
+        """See that the message is in the Sent folder exactly once. Raises `Permanent` where no folder is for that.
+
+        Nothing leaves for the folder past `until` (`time.monotonic`, which goes on while a process sleeps): another may
+        look into it from then on, and what was seen before holds no more. Then it raises `Transient`."""
         ...
 
     async def forget(self, account_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,7 @@ from services.send.routes import Routes
 _PAGE = 200
 _OF_A_HOLD = 0.8
 """What was seen in the folder is too old to append by once another process may look: whoever was asleep, or waits for a
-slow server, stops before that, and what it sent last has arrived by then."""
+slow server, sends nothing from then on, and what it sent last has arrived before the other looks."""
 _log = get_logger(__name__)
 
 
@@ -98,25 +99,26 @@ class SentCopies:
         if message is None:
             return
         try:
-            async with asyncio.timeout((until - _now()).total_seconds() * _OF_A_HOLD):
-                filed_as = await self._filed(message)
+            seconds = (until - _now()).total_seconds() * _OF_A_HOLD
+            async with asyncio.timeout(seconds):
+                filed_as = await self._filed(message, time.monotonic() + seconds)
         except TimeoutError:
             # Nothing is written: the job is another's soon, and comes again by itself.
             _log.warning("sent copy not filed in its time", request_id=message.request_id)
         except (Outage, RpcRefused) as error:
             _log.info("sent copy waits", request_id=message.request_id, error=str(error))
             waiting = Transient("waiting_for_auth", words=str(error))
-            await self._jobs.settle(message_id, self._plan.after(waiting, max(1, attempts - 1), _now()))
+            await self._jobs.settle(message_id, until, self._plan.after(waiting, max(1, attempts - 1), _now()))
         except ProviderError as error:
             result = self._plan.after(error, attempts, _now())
             if result["state"] != PENDING:
                 _log.warning("sent copy given up", request_id=message.request_id, reason=error.reason)
-            await self._jobs.settle(message_id, result)
+            await self._jobs.settle(message_id, until, result)
         else:
             hit("send.after_copy")
-            await self._jobs.settle(message_id, {**filed_as, "attempts": attempts})
+            await self._jobs.settle(message_id, until, {**filed_as, "attempts": attempts})
 
-    async def _filed(self, message: Message) -> dict[str, object]:
+    async def _filed(self, message: Message, until: float) -> dict[str, object]:
         try:
             route = await self._routes.of(message.account)
             if isinstance(route, Pause):
@@ -124,7 +126,7 @@ class SentCopies:
             outgoing = await outgoing_of(message, self._messages)
         except LookupError as missing:
             raise Transient("content_unavailable", words=str(missing)) from missing
-        return filed(await route.sender.file_sent_copy(outgoing, route.credentials), 0)
+        return filed(await route.sender.file_sent_copy(outgoing, route.credentials, until), 0)
 
 
 def _now() -> datetime:

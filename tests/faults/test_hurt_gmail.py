@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from replywire_contracts.v1.reply import ReplyDetected
-from replywire_contracts.v1.send import SendDeferred, SendSent
+from replywire_contracts.v1.send import SendAccepted, SendDeferred, SendSent
 
 from tests.faults.load import Load, under_load
 from tests.flows.checker import violations
@@ -124,6 +124,7 @@ async def test_a_spent_quota_rests_the_mailbox_and_says_why(world: GmailWorld) -
     assert deferred.failure.reason == "quota_reached"
     assert (deferred.retry_at - deferred.occurred_at).total_seconds() > 3000
     await world.send(spent, "quota-2")
+    await world.heard.wait(SendAccepted, request_id="quota-2")
     async with world.running.api("send") as api, asyncio.timeout(30):
         while not (mailbox := (await api.get(f"/v1/sending/mailboxes/{spent}")).json()).get("waits_until"):
             await asyncio.sleep(0.1)  # the pause is written down once the worker rests

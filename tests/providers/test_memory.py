@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -86,7 +87,7 @@ async def test_a_mailbox_without_a_sent_folder_says_so() -> None:
     del folders[next(name for name, folder in folders.items() if folder.role is FolderRole.SENT)]
     assert bench.client.send is not None
     with pytest.raises(Permanent) as error:
-        await bench.client.send(bench.policy).file_sent_copy(message(bench), bench.credentials())
+        await bench.client.send(bench.policy).file_sent_copy(message(bench), bench.credentials(), math.inf)
     assert error.value.reason == "no_sent_folder"
 
 

@@ -74,7 +74,7 @@ class GmailSend:
         where = f"not in {found.where}, which proves nothing here" if found.where else "sent mail is hidden from IMAP"
         return Probe(ProbeVerdict.CANNOT_KNOW, evidence=where)
 
-    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials) -> SentCopy:
+    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials, until: float) -> SentCopy:
         return SentCopy(CopyVerdict.PROVIDER_FILES)
 
     async def forget(self, account_id: str) -> None:

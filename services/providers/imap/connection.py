@@ -6,6 +6,7 @@ A command that was cancelled or not answered in time ends the connection: nobody
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Mapping
 
@@ -47,16 +48,23 @@ class ImapConnection:
         sends: tuple[bytes, ...] = (),
         bounds: Bounds | None = None,
         seconds: float | None = None,
+        until: float = math.inf,
     ) -> Exchange:
-        """Raises `Refused` for NO and BAD, `Transient` where the connection failed."""
-        command = self.begin(name, *args, prefix=prefix, sends=sends, bounds=bounds)
+        """`sends` not past `until`. Raises `Refused` for NO and BAD, `Transient` where the connection failed."""
+        command = self.begin(name, *args, prefix=prefix, sends=sends, bounds=bounds, until=until)
         return await self.finish(command, seconds or COMMAND_SECONDS)
 
     def begin(
-        self, name: str, *args: str, prefix: str = "", sends: tuple[bytes, ...] = (), bounds: Bounds | None = None
+        self,
+        name: str,
+        *args: str,
+        prefix: str = "",
+        sends: tuple[bytes, ...] = (),
+        bounds: Bounds | None = None,
+        until: float = math.inf,
     ) -> Exchange:
         """Send a command; no other may be begun before it is finished."""
-        command = Exchange(name, self.protocol.new_tag(), *args, prefix=prefix, sends=sends)
+        command = Exchange(name, self.protocol.new_tag(), *args, prefix=prefix, sends=sends, until=until)
         self.protocol.begin(command, bounds or Bounds())
         return command
 

@@ -118,6 +118,11 @@ def silent(command: str, seconds: float) -> Transient:
     return Transient("timeout", words=f"no answer to {command} within {seconds:g} s", scope=Scope.MAILBOX)
 
 
+def out_of_time(command: str) -> Transient:
+    """The server let us go on too late: what was known when the command was begun may hold no more."""
+    return Transient("timeout", words=f"{command} could not go on in its time", scope=Scope.MAILBOX)
+
+
 def failed_tls(cause: ssl.SSLError | OSError, host: str) -> Transient:
     """A certificate that does not verify is mostly renewed within a day: the account waits, nothing is sent bare."""
     if isinstance(cause, ssl.SSLCertVerificationError):

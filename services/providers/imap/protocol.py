@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from typing import TYPE_CHECKING, Any
 
 from aioimaplib import aioimaplib
@@ -49,13 +51,17 @@ def release_read_buffer(transport: asyncio.BaseTransport) -> None:
 class Exchange(_Command):  # type: ignore[misc]
     """A command and what came in answer: `responses` are the untagged ones, `result` and `text` the tagged one."""
 
-    def __init__(self, name: str, tag: str, *args: str, prefix: str = "", sends: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self, name: str, tag: str, *args: str, prefix: str = "", sends: tuple[bytes, ...] = (), until: float = math.inf
+    ) -> None:
         super().__init__(name, tag, *args, prefix=prefix)
         self.responses: list[Response] = []
         self.result = ""
         self.text = b""
         self.sends = list(sends)
         """What goes out at each continuation request: a literal, a SASL answer."""
+        self.until = until
+        """Nothing of `sends` goes out past it, by the clock that goes on while the process sleeps."""
 
     def __repr__(self) -> str:
         return f"<{self.name}>"  # aioimaplib's own shows the arguments: passwords and tokens
@@ -233,7 +239,10 @@ class LinearProtocol(_Machine):  # type: ignore[misc]
             self.stirred.set()
             self.loop.call_soon(release_read_buffer, self.transport)
         elif command is not None and command.sends:
-            self.transport.write(command.sends.pop(0))
+            if time.monotonic() < command.until:
+                self.transport.write(command.sends.pop(0))
+            else:
+                self.drop(errors.out_of_time(command.name))
         elif command is not None and command.name == "AUTHENTICATE":
             # XOAUTH2 explains a refusal in a challenge and wants an empty answer before it says NO.
             self.transport.write(b"\r\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 
 from services.providers.errors import OutcomeUnknown, Permanent, Transient
@@ -54,7 +55,7 @@ class MemorySend:
             return Probe(ProbeVerdict.ABSENT, evidence="not in the ledger")
         return Probe(ProbeVerdict.CANNOT_KNOW, evidence="not in Sent, which proves nothing")
 
-    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials) -> SentCopy:
+    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials, until: float) -> SentCopy:
         await self._world.reach(Step.COPY)
         sent = _sent(log_in(self._world, credentials.address, credentials.secret))
         if sent is None:
@@ -66,6 +67,8 @@ class MemorySend:
         found = _find(sent, outgoing)
         if found is not None:
             return SentCopy(CopyVerdict.ALREADY_THERE, sent.name, found.uid)
+        if time.monotonic() >= until:
+            raise Transient("timeout", words="the copy could not be appended in its time")
         return SentCopy(CopyVerdict.FILED, sent.name, sent.add(outgoing.mime).uid)
 
     async def forget(self, account_id: str) -> None:

@@ -31,8 +31,8 @@ class SmtpImapSend:
     async def probe(self, outgoing: Outgoing, credentials: Credentials, handle: str | None) -> Probe:
         return await self._sent.probe(outgoing, credentials)
 
-    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials) -> SentCopy:
-        return await self._sent.file(outgoing, credentials)
+    async def file_sent_copy(self, outgoing: Outgoing, credentials: Credentials, until: float) -> SentCopy:
+        return await self._sent.file(outgoing, credentials, until)
 
     async def forget(self, account_id: str) -> None:
         self._submission.forget(account_id)

@@ -37,8 +37,9 @@ class SentFolders:
     def __init__(self, policy: ConnectPolicy) -> None:
         self._connections = KeptConnections(policy, imap_of, _KEPT_SECONDS)
 
-    async def file(self, outgoing: Outgoing, credentials: Credentials) -> SentCopy:
-        """Raises `Permanent` where no folder is for sent mail or the server takes no message of this size."""
+    async def file(self, outgoing: Outgoing, credentials: Credentials, until: float) -> SentCopy:
+        """Nothing is appended past `until`. Raises `Permanent` where no folder is for sent mail or the server takes no
+        message of this size."""
         settings = read_settings(credentials.settings)
         if not settings.sent_copy or _FILED_BY_PROVIDER.search(settings.smtp.host.lower().rstrip(".")):
             return SentCopy(CopyVerdict.PROVIDER_FILES)
@@ -52,7 +53,7 @@ class SentFolders:
                 )
             if sent.uid is not None:
                 return SentCopy(CopyVerdict.ALREADY_THERE, sent.name, sent.uid)
-            uid = await _append(connection, sent.folder_id, outgoing.mime)
+            uid = await _append(connection, sent.folder_id, outgoing.mime, until)
             return SentCopy(CopyVerdict.FILED, sent.name, uid)
 
     async def probe(self, outgoing: Outgoing, credentials: Credentials) -> Probe:
@@ -89,8 +90,10 @@ async def _look(connection: ImapConnection, settings: SmtpImapSettings, message_
     return _Sent(folder_id, name, found.spans[0][0] if found.spans else None)
 
 
-async def _append(connection: ImapConnection, folder_id: str, mime: bytes) -> int | None:
-    """Returns the UID where the server tells it (UIDPLUS, RFC 4315)."""
+async def _append(connection: ImapConnection, folder_id: str, mime: bytes, until: float) -> int | None:
+    """Returns the UID where the server tells it (UIDPLUS, RFC 4315).
+
+    A literal that waits to be asked for (RFC 9051, 4.3): a process that slept since it looked sends none."""
     try:
         answer = await connection.run(
             "APPEND",
@@ -99,6 +102,7 @@ async def _append(connection: ImapConnection, folder_id: str, mime: bytes) -> in
             f"{{{len(mime)}}}",
             sends=(mime + b"\r\n",),
             seconds=COMMAND_SECONDS + len(mime) / _SLOWEST_UPLOAD,
+            until=until,
         )
     except Refused as refusal:
         if refusal.code == "TOOBIG":  # RFC 7889

@@ -34,6 +34,6 @@ class CopyJobs:
         )
         return None if held is None else int(held["copy"]["attempts"])
 
-    async def settle(self, message: str, result: Mapping[str, Any]) -> None:
-        """Only a pending result keeps a time to be looked at again."""
-        await self._commit.update({"_id": message}, {"$set": {"copy": dict(result)}})
+    async def settle(self, message: str, held_until: datetime, result: Mapping[str, Any]) -> None:
+        """Nothing where another took it over meanwhile. Only a pending result keeps a time to be looked at again."""
+        await self._commit.update({"_id": message, "copy.due": held_until}, {"$set": {"copy": dict(result)}})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from services.providers.errors import ReauthRequired
+from services.providers.errors import ReauthRequired, Transient
 from services.providers.protocols import Send
 from services.providers.types import CopyVerdict, Outgoing, Phase, ProbeVerdict
 from tests.providers.conformance.bench import Bench, Noted, message
@@ -26,7 +28,7 @@ async def filed(bench: Bench, send: Send, outgoing: Outgoing) -> CopyVerdict:
     """Where the provider files what it sends, nothing else puts a message there."""
     if bench.client.capabilities.files_sent_copy:
         await send.submit(outgoing, bench.credentials(), Noted())
-    return (await send.file_sent_copy(outgoing, bench.credentials())).verdict
+    return (await send.file_sent_copy(outgoing, bench.credentials(), math.inf)).verdict
 
 
 async def test_a_submission_is_taken_once_and_every_phase_noted_in_order(bench: Bench, send: Send) -> None:
@@ -61,7 +63,7 @@ async def test_a_wrong_password_asks_for_reconnection_and_takes_nothing(bench: B
         await send.probe(outgoing, wrong, None)
     if not bench.client.capabilities.files_sent_copy:
         with pytest.raises(ReauthRequired):
-            await send.file_sent_copy(outgoing, wrong)
+            await send.file_sent_copy(outgoing, wrong, math.inf)
     assert await bench.in_sent() == []
 
 
@@ -77,10 +79,22 @@ async def test_the_sent_copy_is_filed_once_however_often_it_is_asked_for(bench: 
     first = await filed(bench, send, outgoing)
     files = bench.client.capabilities.files_sent_copy
     assert first is (CopyVerdict.PROVIDER_FILES if files else CopyVerdict.FILED)
-    again = [(await send.file_sent_copy(outgoing, bench.credentials())).verdict for _ in range(2)]
+    again = [(await send.file_sent_copy(outgoing, bench.credentials(), math.inf)).verdict for _ in range(2)]
     assert again == [CopyVerdict.PROVIDER_FILES if files else CopyVerdict.ALREADY_THERE] * 2
     copies = [raw for raw in await bench.in_sent() if outgoing.message_id.encode() in raw]
     assert [raw.replace(b"\r\n", b"\n") for raw in copies] == [outgoing.mime.replace(b"\r\n", b"\n")]
+
+
+async def test_a_sent_copy_that_is_out_of_time_is_left_to_who_comes_next(bench: Bench, send: Send) -> None:
+    outgoing = message(bench)
+    if bench.client.capabilities.files_sent_copy:
+        copy = await send.file_sent_copy(outgoing, bench.credentials(), time.monotonic())
+        assert copy.verdict is CopyVerdict.PROVIDER_FILES
+        return
+    with pytest.raises(Transient):
+        await send.file_sent_copy(outgoing, bench.credentials(), time.monotonic())
+    assert await bench.in_sent() == []
+    assert await filed(bench, send, outgoing) is CopyVerdict.FILED
 
 
 async def test_a_probe_never_sends_and_finds_what_is_in_the_sent_folder(bench: Bench, send: Send) -> None:
@@ -100,6 +114,6 @@ async def test_a_forgotten_account_can_send_again(bench: Bench, send: Send) -> N
     for _ in range(2):
         outgoing = message(bench)
         await send.submit(outgoing, bench.credentials(), Noted())
-        await send.file_sent_copy(outgoing, bench.credentials())
+        await send.file_sent_copy(outgoing, bench.credentials(), math.inf)
         await send.forget(bench.credentials().account_id)
         assert (await bench.taken()).count(outgoing.message_id) == 1

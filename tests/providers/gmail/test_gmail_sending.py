@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -37,7 +38,7 @@ async def test_a_sent_message_is_known_by_googles_names_and_filed_once(mailbox: 
     assert submitted.identities.provider_thread_id == thread
     assert submitted.identities.provider_message_id
     assert submitted.identities.message_ids == (outgoing.message_id,)
-    assert (await send.file_sent_copy(outgoing, mailbox.credentials())).verdict is CopyVerdict.PROVIDER_FILES
+    assert (await send.file_sent_copy(outgoing, mailbox.credentials(), math.inf)).verdict is CopyVerdict.PROVIDER_FILES
     assert mailbox.gmail.dovecot.messages(mailbox.address, SENT) == [outgoing.mime]
 
 

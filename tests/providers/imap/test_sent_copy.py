@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -40,10 +42,10 @@ async def scripted(script: ScriptedImap) -> AsyncIterator[SentFolders]:
 
 
 async def test_a_sent_message_is_filed_once_however_often_it_is_asked_for(mailbox: Mailbox, sent: SentFolders) -> None:
-    first = await sent.file(outgoing(), mailbox.credentials())
-    again = await sent.file(outgoing(), mailbox.credentials())
+    first = await sent.file(outgoing(), mailbox.credentials(), math.inf)
+    again = await sent.file(outgoing(), mailbox.credentials(), math.inf)
     await sent.forget(mailbox.credentials().account_id)
-    anew = await sent.file(outgoing(), mailbox.credentials())
+    anew = await sent.file(outgoing(), mailbox.credentials(), math.inf)
     assert (first.verdict, first.folder) == (CopyVerdict.FILED, "Sent")
     assert first.uid is not None
     assert [again, anew] == [type(again)(CopyVerdict.ALREADY_THERE, "Sent", first.uid)] * 2
@@ -52,14 +54,14 @@ async def test_a_sent_message_is_filed_once_however_often_it_is_asked_for(mailbo
 
 
 async def test_a_copy_counts_as_read(mailbox: Mailbox, sent: SentFolders) -> None:
-    await sent.file(outgoing(), mailbox.credentials())
+    await sent.file(outgoing(), mailbox.credentials(), math.inf)
     assert mailbox.dovecot.flags(mailbox.user, "Sent") == ["S"]
 
 
 async def test_what_another_program_filed_is_not_doubled(mailbox: Mailbox, sent: SentFolders) -> None:
-    await sent.file(outgoing(1), mailbox.credentials())  # the connection is open already
+    await sent.file(outgoing(1), mailbox.credentials(), math.inf)  # the connection is open already
     mailbox.deliver(outgoing(2).mime, folder="Sent")
-    assert (await sent.file(outgoing(2), mailbox.credentials())).verdict is CopyVerdict.ALREADY_THERE
+    assert (await sent.file(outgoing(2), mailbox.credentials(), math.inf)).verdict is CopyVerdict.ALREADY_THERE
 
 
 async def test_a_probe_finds_what_was_filed_and_draws_nothing_from_its_absence(
@@ -79,7 +81,7 @@ async def test_a_localised_folder_is_found_where_the_server_knows_no_uses() -> N
     try:
         mailbox = Mailbox(own, "ann")
         sent = SentFolders(mailbox.policy)
-        copy = await sent.file(outgoing(), mailbox.credentials())
+        copy = await sent.file(outgoing(), mailbox.credentials(), math.inf)
         assert copy.folder == "Gesendete Objekte"
         await sent.close()
     finally:
@@ -90,7 +92,7 @@ async def test_a_localised_folder_is_found_where_the_server_knows_no_uses() -> N
 async def test_without_a_folder_for_sent_mail_none_is_created(script: ScriptedImap) -> None:
     folders = SentFolders(ConnectPolicy(allowed_networks=LOOPBACK, extra_ports=(script.port,)))
     with pytest.raises(Permanent) as refused:
-        await folders.file(outgoing(), credentials(script.port))
+        await folders.file(outgoing(), credentials(script.port), math.inf)
     assert refused.value.reason == "no_sent_folder"
     assert refused.value.remedy
     assert not [command for command in script.commands if command.startswith(("CREATE", "APPEND"))]
@@ -102,7 +104,7 @@ async def test_nothing_is_appended_where_the_provider_files_by_itself(mailbox: M
     given = mailbox.credentials()
     settings = {**given.settings, "smtp": {**given.settings["smtp"], "host": host}}
     account = Credentials(given.account_id, "team", "smtp_imap", given.address, settings, given.secret)
-    copy = await SentFolders(mailbox.policy).file(outgoing(), account)
+    copy = await SentFolders(mailbox.policy).file(outgoing(), account, math.inf)
     assert copy.verdict is CopyVerdict.PROVIDER_FILES
     assert mailbox.dovecot.messages(mailbox.user, "Sent") == []
 
@@ -112,10 +114,18 @@ async def test_a_copy_whose_fate_is_unknown_is_looked_for_before_the_next_try(
 ) -> None:
     script.on("APPEND", Do(say=b"+ go on\r\n", drop=True))
     with pytest.raises(Transient):
-        await scripted.file(outgoing(), credentials(script.port))
+        await scripted.file(outgoing(), credentials(script.port), math.inf)
     script.on("UID SEARCH", b"* SEARCH 5\r\n<tag> OK\r\n")
-    copy = await scripted.file(outgoing(), credentials(script.port))
+    copy = await scripted.file(outgoing(), credentials(script.port), math.inf)
     assert (copy.verdict, copy.uid) == (CopyVerdict.ALREADY_THERE, 5)
+
+
+async def test_a_server_that_lets_the_copy_go_on_too_late_gets_nothing_of_it(
+    script: ScriptedImap, scripted: SentFolders
+) -> None:
+    script.on("APPEND", Do(say=b"+ go on\r\n", then=b"<tag> OK\r\n"))
+    with pytest.raises(Transient, match="in its time"):
+        await scripted.file(outgoing(), credentials(script.port), time.monotonic())
 
 
 async def test_a_message_too_large_for_the_server_is_not_tried_again(
@@ -123,19 +133,19 @@ async def test_a_message_too_large_for_the_server_is_not_tried_again(
 ) -> None:
     script.on("APPEND", b"<tag> NO [TOOBIG] at most 10 MB\r\n")
     with pytest.raises(Permanent, match="TOOBIG"):
-        await scripted.file(outgoing(), credentials(script.port))
+        await scripted.file(outgoing(), credentials(script.port), math.inf)
 
 
 async def test_a_full_mailbox_is_tried_again_later(script: ScriptedImap, scripted: SentFolders) -> None:
     script.on("APPEND", b"<tag> NO [OVERQUOTA] full\r\n", b"+ go\r\n")
     with pytest.raises(Transient, match="OVERQUOTA"):
-        await scripted.file(outgoing(), credentials(script.port))
+        await scripted.file(outgoing(), credentials(script.port), math.inf)
 
 
 async def test_a_kept_connection_that_died_is_replaced(script: ScriptedImap, scripted: SentFolders) -> None:
-    await scripted.file(outgoing(1), credentials(script.port))
+    await scripted.file(outgoing(1), credentials(script.port), math.inf)
     script.hang_up()
-    assert (await scripted.file(outgoing(2), credentials(script.port))).verdict is CopyVerdict.FILED
+    assert (await scripted.file(outgoing(2), credentials(script.port), math.inf)).verdict is CopyVerdict.FILED
 
 
 async def test_the_proof_learns_the_sent_folder(mailbox: Mailbox) -> None:

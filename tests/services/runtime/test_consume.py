@@ -244,7 +244,10 @@ async def test_slow_handlers_hold_up_no_other_message_and_take_none_they_cannot_
         while await begun.get() != "slow-3":
             pass
         await app.publisher.publish(send_requested("waits-at-the-server"))
-        info = await nc.jetstream().consumer_info(SEND_REQUESTS.name, REQUESTED.durable)
+        while True:  # the server counts for its consumers a moment after it confirmed the publish
+            info = await nc.jetstream().consumer_info(SEND_REQUESTS.name, REQUESTED.durable)
+            if info.num_ack_pending + info.num_pending == 5:
+                break
         assert (info.num_ack_pending, info.num_pending) == (4, 1)
         release.set()
         assert await begun.get() == "waits-at-the-server"
