@@ -7,10 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from services.auth.domain.key_ring import KeyRingInvalid
 from services.auth.domain.refusals import Refused
 from services.auth.domain.scopes import SCOPES
 from services.auth.settings import Settings
+from services.runtime.key_ring import KeyRingInvalid
 
 _UNUSABLE_SETTINGS = 78  # sysexits.h: EX_CONFIG
 

@@ -21,13 +21,13 @@ from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.app import now
 from services.auth.connecting import Who
 from services.auth.domain.audit import OPERATOR, Actor
-from services.auth.domain.key_ring import KEY_OCTETS, KeyRingInvalid, read_key_ring
 from services.auth.domain.refusals import Invalid
 from services.auth.keys import Keys
 from services.auth.rotation import Rotation, rotate_all
 from services.auth.settings import Settings
 from services.auth.team_settings import TeamSettingsChanges
 from services.runtime import mongo
+from services.runtime.key_ring import KEY_OCTETS, KeyRingInvalid, read_key_ring
 
 Print = Callable[[str], None]
 

@@ -16,10 +16,10 @@ from services.auth.domain.audit import Action, Actor
 from services.auth.domain.connect_request import Candidate, ConnectRequest, read_display_name, read_request
 from services.auth.domain.proving import refusal_of
 from services.auth.domain.refusals import Conflict, Invalid, NotProved, connected_by_another, no_such_account
-from services.auth.domain.sealing import Owner, seal
 from services.auth.domain.tokens import Revocation
 from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, Revokes
 from services.providers.errors import ProviderError
+from services.runtime.envelopes import Owner, seal
 
 _TRIES = 8
 """How often a decision is made anew because somebody else changed the account meanwhile."""

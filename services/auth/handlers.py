@@ -27,12 +27,12 @@ from services.auth.domain import api_key, audit
 from services.auth.domain.account import Account, Rejection, State
 from services.auth.domain.announcements import announcement
 from services.auth.domain.audit import PROVIDER, Action, Actor
-from services.auth.domain.sealing import open_box
 from services.auth.domain.team_settings import applied
 from services.auth.domain.tokens import Tokens, renew_at
 from services.auth.ports import Accounts, ApiKeys, KeyRings, TeamSettingsStore
 from services.auth.renewing import NotConnected, Renewing
 from services.runtime.credentials import seal_secret
+from services.runtime.envelopes import open_box
 from services.runtime.rpc import Refusal
 
 _MOST_KEYS = 100

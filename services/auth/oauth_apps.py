@@ -12,9 +12,9 @@ from services.auth.domain.audit import Action
 from services.auth.domain.oauth_app import TITLES, OAuthApp, Provider, app_owner, read_app, read_provider
 from services.auth.domain.oauth_errors import AppRefused, GrantRefused
 from services.auth.domain.oauth_flow import SignInRefused
-from services.auth.domain.sealing import open_box, seal
 from services.auth.oauth_ports import SealedApp, SealedApps
 from services.auth.ports import KeyRings
+from services.runtime.envelopes import open_box, seal
 
 
 @dataclass(frozen=True, slots=True)

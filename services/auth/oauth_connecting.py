@@ -23,7 +23,6 @@ from services.auth.domain.oauth_flow import Errand
 from services.auth.domain.pinning import pinned_address, require_same_person
 from services.auth.domain.proving import refusal_of
 from services.auth.domain.refusals import Conflict, Invalid, NotProved, no_such_account
-from services.auth.domain.sealing import Owner, seal
 from services.auth.domain.tokens import Granted, Revocation
 from services.auth.domain.visitor import Visitor
 from services.auth.oauth_trips import Trips
@@ -31,6 +30,7 @@ from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, Rev
 from services.auth.renewing import Renewing
 from services.providers.errors import ProviderError
 from services.providers.types import Proof
+from services.runtime.envelopes import Owner, seal
 
 _TRIES = 8
 _FORM = Form(secrets=(), servers=("smtp", "imap"))

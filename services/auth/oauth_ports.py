@@ -10,8 +10,8 @@ from services.auth.domain.audit import AuditRecord
 from services.auth.domain.consent import Consent
 from services.auth.domain.oauth_app import OAuthApp, Provider
 from services.auth.domain.oauth_flow import Flow
-from services.auth.domain.sealing import SealedBox
 from services.auth.domain.tokens import Granted, Tokens
+from services.runtime.envelopes import SealedBox
 
 Memo = Mapping[str, Any]
 """What a provider's adapter must find again when the person comes back; kept sealed, as JSON."""

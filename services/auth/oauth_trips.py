@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.auth.domain import oauth_flow
-from services.auth.domain.key_ring import KeyUnknown
 from services.auth.domain.oauth_app import OAuthApp, Provider
 from services.auth.domain.oauth_errors import GrantRefused, OAuthError, sign_in_refusal
 from services.auth.domain.oauth_flow import Errand, Flow, SignInRefused
-from services.auth.domain.sealing import BoxUnopenable, Owner, open_box, seal
 from services.auth.domain.tokens import Granted
 from services.auth.domain.visitor import Visitor
 from services.auth.oauth_apps import OAuthApps
 from services.auth.oauth_ports import Flows, Memo, SignIns
 from services.auth.ports import KeyRings
+from services.runtime.envelopes import BoxUnopenable, Owner, open_box, seal
+from services.runtime.key_ring import KeyUnknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from services.auth.domain.announcements import AccountEvent
 from services.auth.domain.api_key import ApiKey
 from services.auth.domain.audit import AuditRecord
 from services.auth.domain.discovery import Srv
-from services.auth.domain.key_ring import KeyRing
 from services.auth.domain.links import Link
 from services.auth.domain.page_session import PageSession
-from services.auth.domain.sealing import Owner, SealedBox
 from services.auth.domain.team_settings import TeamSettings
 from services.auth.domain.tokens import Revocation
 from services.providers.protocols import Connect
+from services.runtime.envelopes import Owner, SealedBox
+from services.runtime.key_ring import KeyRing
 
 
 class KeyRings(Protocol):

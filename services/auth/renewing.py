@@ -20,11 +20,11 @@ from services.auth.domain.account import Account, Rejection, State
 from services.auth.domain.announcements import announcement
 from services.auth.domain.audit import PROVIDER, Action, Actor
 from services.auth.domain.oauth_errors import AppRefused, GrantRefused, OAuthError, Unavailable
-from services.auth.domain.sealing import open_box, seal
 from services.auth.domain.tokens import Tokens, must_renew, read_tokens
 from services.auth.oauth_apps import OAuthApps
 from services.auth.oauth_ports import SignIns
 from services.auth.ports import Accounts, KeyRings
+from services.runtime.envelopes import open_box, seal
 from services.runtime.failpoints import hit
 from services.runtime.leases import Leases
 from services.runtime.mongo import OUTAGES

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import structlog
 
 from services.auth.domain.account import Account
-from services.auth.domain.key_ring import KeyUnknown
 from services.auth.domain.oauth_errors import OAuthError
-from services.auth.domain.sealing import BoxUnopenable
 from services.auth.domain.tokens import Revocation, Tokens
 from services.auth.oauth_apps import OAuthApps
 from services.auth.oauth_ports import SignIns
 from services.auth.ports import Accounts
 from services.auth.renewing import Renewing
+from services.runtime.envelopes import BoxUnopenable
+from services.runtime.key_ring import KeyUnknown
 
 _log = structlog.get_logger("auth.revoking")
 

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.auth.domain.key_ring import KeyRing, KeyUnknown
-from services.auth.domain.sealing import BoxUnopenable, rewrap
 from services.auth.ports import Boxes, Sealed
+from services.runtime.envelopes import BoxUnopenable, rewrap
 from services.runtime.failpoints import hit
+from services.runtime.key_ring import KeyRing, KeyUnknown
 
 _AT_ONCE = 32
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from services.auth.adapters.documents import box_fields, read_box
 from services.auth.domain.oauth_app import Provider, app_owner
-from services.auth.domain.sealing import Owner, SealedBox
 from services.auth.ports import Sealed
+from services.runtime.envelopes import Owner, SealedBox
 from services.runtime.mongo import Database, Document
 
 _PAGE = 200

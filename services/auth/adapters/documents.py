@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.auth.domain.account import Account, Rejection, State
 from services.auth.domain.api_key import ApiKey
 from services.auth.domain.audit import Action, AuditRecord
-from services.auth.domain.sealing import SealedBox
+from services.runtime.envelopes import SealedBox
 from services.runtime.mongo import Document
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from services.auth.domain.key_ring import KeyRing, KeyRingInvalid, read_key_ring
+from services.runtime.key_ring import KeyRing, KeyRingInvalid, read_key_ring
 
 _log = structlog.get_logger("auth.key_ring")
 _SETTING = "REPLYWIRE_KEY_RING"

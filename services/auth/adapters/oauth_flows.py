@@ -7,7 +7,7 @@ from dataclasses import asdict
 from services.auth.adapters.documents import box_fields, read_box
 from services.auth.domain.oauth_app import Provider
 from services.auth.domain.oauth_flow import Errand, Flow
-from services.auth.domain.sealing import SealedBox
+from services.runtime.envelopes import SealedBox
 from services.runtime.mongo import Database
 
 

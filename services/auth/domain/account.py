@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.auth.domain.addresses import same_mailbox_key
-from services.auth.domain.sealing import Owner, SealedBox
+from services.runtime.envelopes import Owner, SealedBox
 
 _MOST_PEOPLE = 100
 

@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from services.auth.domain.key_ring import KeyRing, KeyUnknown
 from services.auth.domain.refusals import Invalid
+from services.runtime.key_ring import KeyRing, KeyUnknown
 
 LONGEST_LIFE = timedelta(hours=1)
 LONGEST_LINK = 4096

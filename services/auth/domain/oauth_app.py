@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.auth.domain.refusals import Invalid
-from services.auth.domain.sealing import Owner
+from services.runtime.envelopes import Owner
 
 LONGEST_CLIENT_ID = 256
 LONGEST_CLIENT_SECRET = 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 
-from services.auth.domain.key_ring import KeyRing, read_key_ring
-from services.auth.domain.sealing import Owner
+from services.runtime.envelopes import Owner
+from services.runtime.key_ring import KeyRing, read_key_ring
 
 ADA = Owner("acme", "acc_ada")
 

@@ -11,7 +11,7 @@ from replywire_contracts.v1.account import AccountConnected, AccountDisconnected
 from services.auth.domain import account as states
 from services.auth.domain.account import Account, ProvedMailbox, Rejection, State
 from services.auth.domain.announcements import announcement
-from services.auth.domain.sealing import seal
+from services.runtime.envelopes import seal
 from tests.unit.auth.rings import ADA, ring_of
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

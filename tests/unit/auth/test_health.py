@@ -11,8 +11,8 @@ from replywire_contracts.v1.values import Failure, Progress
 
 from services.auth.domain.account import Account, ProvedMailbox, Rejection, State, connect, disconnect, reject
 from services.auth.domain.returning import returned
-from services.auth.domain.sealing import SealedBox
 from services.auth.pages.health import health_of
+from services.runtime.envelopes import SealedBox
 
 _NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ import pytest
 
 from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.commands import new_key_ring
-from services.auth.domain.key_ring import KeyRingInvalid, read_key_ring
+from services.runtime.key_ring import KeyRingInvalid, read_key_ring
 from tests.unit.auth.rings import ring_text
 
 GOOD = base64.b64encode(b"s" * 32).decode()

@@ -27,7 +27,6 @@ from services.auth.connecting import Who
 from services.auth.domain.account import Account
 from services.auth.domain.audit import Actor
 from services.auth.domain.links import Purpose, Role
-from services.auth.domain.sealing import open_box, seal
 from services.auth.domain.tokens import Tokens, read_tokens
 from services.auth.domain.visitor import Visitor
 from services.auth.oauth import Kept, OAuth, put_together
@@ -37,6 +36,7 @@ from services.providers import registry
 from services.providers.protocols import Connect
 from services.runtime.app import App
 from services.runtime.credentials import CredentialsCache
+from services.runtime.envelopes import open_box, seal
 from services.runtime.owed import OwedEvents
 from tests.servers.entra import Entra
 from tests.servers.gmail import Gmail

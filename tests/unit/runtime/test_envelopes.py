@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.domain.key_ring import KeyUnknown
-from services.auth.domain.sealing import BoxUnopenable, Owner, SealedBox, open_box, rewrap, seal
+from services.runtime.envelopes import BoxUnopenable, Owner, SealedBox, open_box, rewrap, seal
+from services.runtime.key_ring import KeyUnknown
 from tests.unit.auth.rings import ADA, ring_of
 
 RING = ring_of("k1", "k1")

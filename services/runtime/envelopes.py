@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.auth.domain.key_ring import KEY_OCTETS, KeyRing
+from services.runtime.key_ring import KEY_OCTETS, KeyRing
 
 _VERSION = 1
 _NONCE_OCTETS = 12
