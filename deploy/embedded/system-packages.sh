@@ -1,17 +1,18 @@
 #!/bin/sh
-# Installs what only an operating system packages: real mail servers and a real browser for the tests. Where it cannot, it
-# says so loudly and succeeds, because the other tests still can run; in CI a missing one makes its tests fail.
+# Installs what only an operating system packages: real mail servers, a real browser and nginx for the tests. Where it
+# cannot, it says so loudly and succeeds, because the other tests still can run; in CI a missing one makes its tests fail.
 set -u
 
 missing=""
 command -v dovecot >/dev/null 2>&1 || [ -x /usr/sbin/dovecot ] || missing="$missing dovecot-imapd"
 command -v smtp-sink >/dev/null 2>&1 || [ -x /usr/sbin/smtp-sink ] || missing="$missing postfix"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx"
 command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm"
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
-    why="this is no Debian or Ubuntu: install Dovecot's IMAP server, Postfix (for smtp-sink), Chromium and node by your own means"
+    why="this is no Debian or Ubuntu: install Dovecot's IMAP server, Postfix (for smtp-sink), Chromium, nginx and node by your own means"
 elif [ "$(id -u)" = 0 ]; then
     sudo=""
 elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
