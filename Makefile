@@ -47,7 +47,7 @@ generate: $(VENV)/.dev ## Write schemas, AsyncAPI, OpenAPI, their tables and mis
 bench: $(VENV)/.dev servers ## Measure, each against a peer in the same run, and print the table
 	$(BIN)/python -m tests.benchmarks
 
-servers: ## Install what only the operating system has for tests: Dovecot, Postfix's smtp-sink, Chromium, nginx, node
+servers: ## Install what only the operating system has for tests: Dovecot, Postfix, Chromium, nginx, node
 	@sh deploy/embedded/system-packages.sh
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_PARTS); fi
 

@@ -12,7 +12,7 @@ command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm"
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
-    why="this is no Debian or Ubuntu: install Dovecot's IMAP server, Postfix (for smtp-sink), Chromium, nginx and node by your own means"
+    why="this is no Debian or Ubuntu: install Dovecot's IMAP server, Postfix, Chromium, nginx and node by your own means"
 elif [ "$(id -u)" = 0 ]; then
     sudo=""
 elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then

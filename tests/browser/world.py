@@ -147,7 +147,7 @@ async def running(folder: Path, nats_url: str, mongodb_url: str, chromium: Brows
     url = f"http://127.0.0.1:{port}"
     google = GoogleOidc([f"{url}/oauth/google/callback"])
     microsoft = (f"{url}/oauth/microsoft/callback", f"{url}/oauth/microsoft/admin-consent/callback")
-    gmail = Gmail(folder / "gmail", introspection_url=google.introspection_url)
+    gmail = Gmail(folder / "gmail", google)
     sandbox = SandboxMail(folder / "sandbox")
     async with contextlib.AsyncExitStack() as stack:
         entra = await stack.enter_async_context(Entra(microsoft))

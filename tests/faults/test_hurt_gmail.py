@@ -89,6 +89,8 @@ async def test_a_sender_killed_anywhere_leaves_nothing_to_a_person(
     assert await world.running.died("send") == -9, "the failpoint was never passed: this test shows nothing"
     await world.running.start("send", {"REPLYWIRE_FAILPOINTS": ""})
     await ended(world, requests)
+    for request_id in requests:
+        await world.heard.wait(SendSent, request_id=request_id)  # what the killed one still owed is told a little later
     outcome = await seen(world, requests)
     assert violations(outcome) == []
     assert {message["state"] for message in outcome.messages.values()} == {"sent"}
@@ -111,6 +113,8 @@ async def test_google_and_its_mail_servers_may_come_and_go(world: GmailWorld, ac
         await world.sink.stop()
         await asyncio.sleep(0.5)  # as long as a restart takes
         await world.sink.start()
+        await world.gmail.postfix.kill()
+        await world.gmail.postfix.start()
         world.dovecot.kill()
         await asyncio.sleep(0.5)
         await world.dovecot.start()

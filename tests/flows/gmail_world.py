@@ -76,7 +76,7 @@ async def a_gmail_world(
     origin = f"http://127.0.0.1:{port}"
     async with GoogleOidc([f"{origin}/oauth/google/callback"]) as google:
         await google.set(access_token_seconds=access_token_seconds)
-        gmail = Gmail(folder, introspection_url=google.introspection_url)
+        gmail = Gmail(folder, google)
         await gmail.start()
         try:
             policy = {

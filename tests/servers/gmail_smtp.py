@@ -1,5 +1,5 @@
-"""A small front to smtp-sink that adds what Gmail's submission adds: XOAUTH2, asked of Dovecot, and filing of what was
-sent. Commands are passed on one by one, so that the sink's own ways of misbehaving show."""
+"""A small front to Postfix that adds what Gmail's submission adds: its words, its moods, and filing of what was sent.
+Commands are passed on one by one; Postfix decides about them, and Dovecot's word to it about every login."""
 
 from __future__ import annotations
 
@@ -27,9 +27,13 @@ TOO_MANY_LOGINS: Final = b"454 4.7.0 Too many login attempts, please try again l
 _EHLO = (b"SIZE 35882577", b"8BITMIME", b"AUTH LOGIN PLAIN XOAUTH2", b"ENHANCEDSTATUSCODES", b"PIPELINING", b"SMTPUTF8")
 
 
+_HANDED_ON = 0.3
+"""Seconds in which what a killed Postfix had handed on is in the ledger."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """What happens once a message is whole. `takes`: it reaches the sink and is filed."""
+    """What happens once a message is whole. `takes`: it reaches Postfix and is filed."""
 
     says: bytes = b""
     takes: bool = False
@@ -41,11 +45,12 @@ SILENT_LOST = Dot()
 
 @dataclass
 class SmtpFront:
-    dovecot_port: int
-    sink_port: Callable[[], int]
+    postfix_port: int
     tls: ssl.SSLContext
     file: Callable[[str, bytes], None]
     """Puts a sent message where its sender finds it."""
+    took: Callable[[bytes], bool]
+    """Whether a message reached the ledger."""
     ports: dict[str, int] = field(default_factory=lambda: {"tls": 0, "starttls": 0})
     says: dict[str, deque[bytes]] = field(default_factory=lambda: defaultdict(deque))
     """By command (AUTH, MAIL, RCPT, DATA): answers given once each; one that begins with 421 ends the connection."""
@@ -66,11 +71,11 @@ class SmtpFront:
             await listener.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        sink_in, sink_out = await asyncio.open_connection("127.0.0.1", self.sink_port())
+        postfix_in, postfix_out = await asyncio.open_connection("127.0.0.1", self.postfix_port)
         try:
-            await _Session(self, reader, writer, sink_in, sink_out).run()
+            await _Session(self, reader, writer, postfix_in, postfix_out).run()
         finally:
-            sink_out.close()
+            postfix_out.close()
 
 
 class _Session:
@@ -79,12 +84,12 @@ class _Session:
         front: SmtpFront,
         client_in: asyncio.StreamReader,
         client_out: asyncio.StreamWriter,
-        sink_in: asyncio.StreamReader,
-        sink_out: asyncio.StreamWriter,
+        postfix_in: asyncio.StreamReader,
+        postfix_out: asyncio.StreamWriter,
     ) -> None:
         self._front = front
         self._client_in, self._client_out = client_in, client_out
-        self._sink_in, self._sink_out = sink_in, sink_out
+        self._postfix_in, self._postfix_out = postfix_in, postfix_out
         self._user = ""
 
     async def run(self) -> None:
@@ -133,25 +138,18 @@ class _Session:
         return await self._introduced(await self._client_in.readline())
 
     async def _log_in(self, line: bytes) -> bytes:
-        """By Dovecot's word."""
         self._front.logins += 1
         words = line.split()
         if len(words) != 3 or words[1].upper() != b"XOAUTH2":
             return b"534-5.7.9 Application-specific password required. gsmtp\r\n534 5.7.9 a1-2.3 - gsmtp\r\n"
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._front.dovecot_port)
-        try:
-            writer.write(b"a AUTHENTICATE XOAUTH2 " + words[2] + b"\r\n")
-            while (told := await reader.readline()) and not told.startswith((b"a ", b"+ ")):
-                pass  # the greeting and what it is able to do
-            if told.startswith(b"a OK"):
-                self._user = _user(words[2])
-                return b"235 2.7.0 Accepted\r\n"
-            if told.startswith(b"+ "):
-                self._client_out.write(b"334 " + told[2:])
-                await self._client_in.readline()
-            return _NOT_ACCEPTED if told else b""
-        finally:
-            writer.close()
+        said = await self._passed_on(line)
+        if said.startswith(b"334"):  # why not, as JSON; the client has the next word, and then it is refused
+            self._client_out.write(said)
+            said = await self._passed_on(await self._client_in.readline())
+        if said.startswith(b"235"):
+            self._user = _user(words[2])
+            return b"235 2.7.0 Accepted\r\n"
+        return _NOT_ACCEPTED if said.startswith(b"5") else said
 
     async def _message(self, line: bytes) -> bytes:
         said = await self._passed_on(line)
@@ -162,19 +160,21 @@ class _Session:
         dot = self._front.dots.popleft() if self._front.dots else None
         if dot is not None and not dot.takes:
             return dot.says
-        self._sink_out.write(body)
-        said = await self._reply()
-        if _fine(said):
-            self._front.file(self._user, re.sub(rb"(?m)^\.", b"", body[:-3]))
+        self._postfix_out.write(body)
+        said, message = await self._reply(), re.sub(rb"(?m)^\.", b"", body[:-3])
+        if not said:  # Postfix has gone: what it still handed on is sent, and Google files what is sent
+            await asyncio.sleep(_HANDED_ON)
+        if _fine(said) or (not said and self._front.took(message)):
+            self._front.file(self._user, message)
         return dot.says if dot is not None else said
 
     async def _passed_on(self, line: bytes) -> bytes:
-        self._sink_out.write(line)
+        self._postfix_out.write(line)
         return await self._reply()
 
     async def _reply(self) -> bytes:
         lines = b""
-        while line := await self._sink_in.readline():
+        while line := await self._postfix_in.readline():
             lines += line
             if line[3:4] != b"-":
                 return lines

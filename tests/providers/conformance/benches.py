@@ -102,6 +102,7 @@ class GmailBench:
     backlog: int = 1201
     sent_folder: str = SENT
     client: Client = field(default_factory=lambda: registry.client("gmail"))
+    _token: str = field(default="", repr=False)
 
     @property
     def policy(self) -> ConnectPolicy:
@@ -113,8 +114,9 @@ class GmailBench:
         )
 
     def credentials(self) -> Credentials:
-        token = self.gmail.tokens.give(f"token-of-{self.address}", self.address)
-        return credentials("gmail", self.address, {}, {"access_token": token})
+        if not self._token:
+            self._token = self.gmail.token(self.address)
+        return credentials("gmail", self.address, {}, {"access_token": self._token})
 
     async def deliver(self, *raws: bytes, folder: str = "INBOX") -> None:
         self.gmail.dovecot.deliver(self.address, *raws, folder=folder)

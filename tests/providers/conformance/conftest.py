@@ -10,7 +10,6 @@ import pytest
 from deploy.embedded.sandbox import SandboxMail
 from tests.providers.conformance.bench import Bench
 from tests.providers.conformance.benches import SANDBOX_USERS, DovecotBench, GmailBench, MemoryBench, SandboxBench
-from tests.servers.gmail import Gmail
 from tests.servers.smtp_sink import SmtpSink
 
 
@@ -20,14 +19,6 @@ def shared_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpSink]:
     asyncio.run(sink.start())
     yield sink
     asyncio.run(sink.stop())
-
-
-@pytest.fixture(scope="session")
-def shared_gmail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gmail]:
-    gmail = Gmail(tmp_path_factory.mktemp("gmail"))
-    asyncio.run(gmail.start())
-    yield gmail
-    asyncio.run(gmail.stop())
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One double of Gmail for all tests of this folder, and a mailbox of one's own in it."""
+"""A mailbox of one's own in the double of Gmail, which is well again afterwards."""
 
 from __future__ import annotations
 
@@ -14,16 +14,9 @@ from tests.providers.conformance.benches import GmailBench
 from tests.servers.gmail import Gmail
 
 
-@pytest.fixture(scope="session")
-def gmail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gmail]:
-    double = Gmail(tmp_path_factory.mktemp("gmail"))
-    asyncio.run(double.start())
-    yield double
-    asyncio.run(double.stop())
-
-
 @pytest.fixture
-def mailbox(gmail: Gmail) -> Iterator[GmailBench]:
+def mailbox(shared_gmail: Gmail) -> Iterator[GmailBench]:
+    gmail = shared_gmail
     yield GmailBench(gmail)
     gmail.smtp.says.clear()
     gmail.smtp.dots.clear()

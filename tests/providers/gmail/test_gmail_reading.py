@@ -84,8 +84,7 @@ async def test_drafts_are_no_mail_and_what_the_person_sent_is_their_own(
 
 
 async def test_a_token_that_runs_out_in_a_session_asks_for_a_fresh_one_and_loses_nothing(mailbox: GmailBench) -> None:
-    tokens = mailbox.gmail.tokens
-    first = tokens.give(f"first-{mailbox.address}", mailbox.address)
+    first = mailbox.gmail.token(mailbox.address)
     session = await GmailSync(mailbox.policy).open(with_token(mailbox, first))
     folder = await all_mail(session)
     cursor = await session.start(folder)
@@ -99,7 +98,7 @@ async def test_a_token_that_runs_out_in_a_session_asks_for_a_fresh_one_and_loses
     await session.close()
     await mailbox.deliver(mail(1))
     assert isinstance(await refused(GmailSync(mailbox.policy).open(with_token(mailbox, first))), ReauthRequired)
-    session = await GmailSync(mailbox.policy).open(with_token(mailbox, tokens.give("second", mailbox.address)))
+    session = await GmailSync(mailbox.policy).open(with_token(mailbox, mailbox.gmail.token(mailbox.address)))
     assert len(await news(session, folder, cursor)) == 1
     await session.close()
 

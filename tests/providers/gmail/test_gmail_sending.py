@@ -42,6 +42,15 @@ async def test_a_sent_message_is_known_by_googles_names_and_filed_once(mailbox: 
     assert mailbox.gmail.dovecot.messages(mailbox.address, SENT) == [outgoing.mime]
 
 
+async def test_postfix_takes_it_for_whom_the_openid_provider_names(mailbox: GmailBench, send: GmailSend) -> None:
+    nobodys = with_token(mailbox, "of-nobody")
+    assert isinstance(await refused(send.submit(message(mailbox), nobodys, Noted())), ReauthRequired)
+    await send.submit(message(mailbox), mailbox.credentials(), Noted())
+    log = [line for line in mailbox.gmail.postfix.log().splitlines() if "proxy-accept" in line or "failed" in line]
+    assert "SASL XOAUTH2 authentication failed" in log[-2]
+    assert f"sasl_username=<{mailbox.address}>" in log[-1]
+
+
 async def test_a_message_is_sent_though_its_mailbox_cannot_be_read(mailbox: GmailBench, send: GmailSend) -> None:
     mailbox.gmail.imap.refusal = b"NO [UNAVAILABLE] Temporary problem (Failure)"
     outgoing = message(mailbox)
@@ -101,19 +110,18 @@ async def test_an_absence_is_believed_only_after_nothing_written_can_still_arriv
 async def test_a_stale_token_is_refused_with_a_way_to_sign_in_and_a_fresh_one_sends(
     mailbox: GmailBench, send: GmailSend
 ) -> None:
-    tokens = mailbox.gmail.tokens
-    tokens.give("stale", mailbox.address)
-    mailbox.gmail.expire("stale")
+    stale = mailbox.gmail.token(mailbox.address)
+    mailbox.gmail.expire(stale)
     outgoing = message(mailbox)
-    error = await refused(send.submit(outgoing, with_token(mailbox, "stale"), Noted()))
+    error = await refused(send.submit(outgoing, with_token(mailbox, stale), Noted()))
     assert isinstance(error, ReauthRequired)
     assert "Google" in error.remedy
-    await send.submit(outgoing, with_token(mailbox, tokens.give("fresh", mailbox.address)), Noted())
+    await send.submit(outgoing, with_token(mailbox, mailbox.gmail.token(mailbox.address)), Noted())
     assert (await mailbox.taken()).count(outgoing.message_id) == 1
 
 
 async def test_a_token_of_another_mailbox_opens_nothing(mailbox: GmailBench, send: GmailSend) -> None:
-    foreign = mailbox.gmail.tokens.give("foreign", "mallory@example.com")
+    foreign = mailbox.gmail.token("mallory@example.com")
     error = await refused(send.submit(message(mailbox), with_token(mailbox, foreign), Noted()))
     assert isinstance(error, ReauthRequired)
 

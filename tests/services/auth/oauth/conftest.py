@@ -34,7 +34,7 @@ def google_server() -> Iterator[GoogleOidc]:
 @pytest.fixture(scope="module")
 def gmail(google_server: GoogleOidc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gmail]:
     """Its mail servers ask Google's double about every access token."""
-    servers = Gmail(tmp_path_factory.mktemp("gmail"), introspection_url=google_server.introspection_url)
+    servers = Gmail(tmp_path_factory.mktemp("gmail"), google_server)
     asyncio.run(servers.start())
     yield servers
     asyncio.run(servers.stop())
