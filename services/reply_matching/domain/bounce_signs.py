@@ -35,7 +35,8 @@ SUBJECT = re.compile(
     r"no (?:se )?(?:pudo|puede|entreg|ha podido)|no entregad|error (?:de|en la) entrega|devuelto|"
     r"não (?:entreg|foi possível|pode)|falha (?:na|de) entrega|devolvid|impossibile (?:recapitare|consegnare)|"
     r"mancat[ao] (?:consegna|recapito)|"
-    r"onbestelbaar|niet (?:afgeleverd|bezorgd|leverbaar)|aflever|niedostarcz|nie (?:można|mozna|dostarcz|doręcz)|zwrot|"
+    r"onbestelbaar|niet (?:afgeleverd|bezorgd|leverbaar)|aflever|niedostarcz|nie (?:można|mozna|dostarcz|doręcz)|"
+    r"zwrot|"
     r"(?:går inte|kan inte|kunde inte) (?:att )?lever|obeställbar|olever|ulevererbar|kan ikke (?:leveres|afleveres|"
     r"levere)|"
     r"kunne ikke (?:leveres|afleveres)|uleverb|не доставлен|недостав|配信|配送|未达|退信|無法|系统退信|送信できません|"
@@ -58,7 +59,7 @@ _FAILURE = re.compile(
     r"failed (?:recipient|address|to deliver)|giving up|given up|has been (?:rejected|delayed|returned|bounced)|"
     r"message (?:was )?(?:rejected|refused|"
     r"bounced)|rejected your message|(?:message|mail).{0,60} not (?:been )?(?:delivered|accepted|sent|yet)|"
-    r"no such user|user unknown|unknown user|"
+    r"no such user|user unknown|unknown user|not a valid (?:user|recipient|address|mailbox)|"
     r"invalid (?:user |recipient )?address|exceeds allowed size|returned mail|delivery status notification|"
     r"reason for (?:return|failure)|"
     r"mailbox.{0,20} (?:full|unavailable|does not exist)|over quota|address rejected|failure reasons?|undelivered|"
@@ -84,16 +85,19 @@ _DELAYED = re.compile(
     r"not yet (?:been )?deliver|still (?:try|in the queue|being|"
     r"be (?:attempted|retried|trying))|will (?:be retried|continue|keep|try again|retry|be attempted|be re-?tried)|"
     r"temporarily (?:undeliver|delayed)|"
-    r"do(?:es)? not need to (?:resend|do)|warning message only|no action is required|continue (?:to|trying)|\(delay\)|"
+    r"do(?:es)? not need to (?:resend|do)|warning message only|no action is required|continue (?:to|trying)|"
+    r"\(delay\)|"
     r"attempts (?:to deliver )?will continue|"
     r"could not send (?:mail|message) for (?:past|the)|warning.{0,30}(?:could not|delayed|not)|verzögert|retard|"
     r"retraso|atras(?:o|ad)|ritard|"
     r"vertra(?:agd|ging)|opóźni|försen|forsink|遅延|задерж|延迟"
 )
 _FINAL = re.compile(
-    r"permanent(?:ly)? (?:error|fail|fatal)|given up|giving up|(?:could|was|were) not (?:be )?deliver|will be deleted|"
+    r"permanent(?:ly)? (?:error|fail|fatal)|given up|giving up|(?:could|was|were) not (?:be )?deliver|"
+    r"will be deleted|"
     r"being returned|failed permanently|"
-    r"no (?:further|longer)|undelivered mail returned|not going to try|permanent error|gave up|\(failure\)|\(failed\)|"
+    r"no (?:further|longer)|undelivered mail returned|not going to try|permanent error|gave up|\(failure\)|"
+    r"\(failed\)|"
     r"fatal errors"
 )
 
@@ -185,8 +189,12 @@ def is_delay(subject: str, notice: str) -> bool:
 def from_person(headers: Headers) -> bool:
     """An answer to somebody, from no mail system: whatever it says of failed deliveries, a person says it."""
     answers = b"in-reply-to" in headers or b"references" in headers
-    machine = b"auto-submitted" in headers or null_path(headers) or _DAEMON.search(_sender(headers)) is not None
-    return answers and not machine
+    return answers and not (b"auto-submitted" in headers or from_mail_system(headers))
+
+
+def from_mail_system(headers: Headers) -> bool:
+    """By its name or by the empty path; not every report's sender has either."""
+    return null_path(headers) or _DAEMON.search(_sender(headers)) is not None
 
 
 _DAEMON = re.compile(r"mailer[-_.]?daemon|post[-_]?master|mdaemon|microsoftexchange\w{20}")

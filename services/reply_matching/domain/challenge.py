@@ -15,15 +15,18 @@ _FIELDS = (
     b"x-spamarrest-noauth",
     b"x-mailblocks",
     b"x-bitbounce",
+    b"x-bluebottle-request",
 )
 _WORDS = re.compile(
-    r"(?:confirm|verify|prove|verif\w{1,8}|make sure|ensure).{0,40}(?:you(?:'re| are) (?:a |an )?(?:human|real|person|"
+    r"(?:confirm|verify|prove|verif\w{1,8}|make sure|ensure).{0,40}(?:you(?:'re| are) (?:a |an )?(?:human|real|"
+    r"person|"
     r"not a (?:robot|spam|machine))|human|real person|"
     r"your e-?mail address|your identity|(?:that )?your message|(?:as )?a (?:legitimate|valid) sender)|"
     r"challenge.{0,3}response|sender verification|"
     r"(?:message|e-?mail|mail).{0,60}(?:held|hold|quarantin\w{1,4}|waiting|pending|awaiting|on hold|"
     r"not been delivered|delivered).{0,80}(?:until|confirm|verif|authenticat|"
     r"captcha|click|approve|unless you)|spam ?arrest|boxbe|bitbounce|"
+    r"\badd(?:ed)?\b.{0,50}(?:allowed|approved|white|guest|safe|trusted|senders?)[- ]?(?:senders? )?list|"
     r"(?:bestätigen|verifizieren).{0,60}(?:mensch|absender|e-?mail-adresse|nachricht|kein (?:spam|roboter))|"
     r"(?:confirm|vérifi).{0,60}(?:humain|expéditeur|votre (?:message|adresse))|"
     r"(?:confirm|verific).{0,60}(?:humano|persona real|remitente|remetente|su (?:mensaje|dirección)|sua mensagem|"
@@ -32,7 +35,8 @@ _WORDS = re.compile(
     r"afsender|robot)"
 )
 _DEED = re.compile(
-    r"https?://|click|reply to this|antworten sie|klicken|cliqu|répond|haga clic|responda|clique|clicca|rispond|klik|"
+    r"https?://|click|\blink\b|\blien\b|\benlace\b|odnośnik|łącze|\blänk|リンク|reply to this|antworten sie|klicken|"
+    r"cliqu|répond|haga clic|responda|clique|clicca|rispond|klik|"
     r"kliknij|odpowied|klicka|svara|klik på"
 )
 

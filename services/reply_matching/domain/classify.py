@@ -13,7 +13,10 @@ from email.utils import parsedate_to_datetime
 from services.reply_matching.domain.arf import read_complaint
 from services.reply_matching.domain.automatic import ENOUGH as AUTOMATIC_ENOUGH
 from services.reply_matching.domain.automatic import automatic_signs
+from services.reply_matching.domain.automatic_words import WEIGHT as SAYING_SO
+from services.reply_matching.domain.automatic_words import says_it_is_automatic
 from services.reply_matching.domain.bounce import Bounce, read_bounce
+from services.reply_matching.domain.bounce_signs import from_mail_system
 from services.reply_matching.domain.challenge import challenge_signs
 from services.reply_matching.domain.classification import Action, Class, Classification, Hardness, RecipientReport
 from services.reply_matching.domain.headers import Headers
@@ -60,8 +63,16 @@ def classify(raw: bytes | Mail, received_at: datetime | None = None) -> Classifi
         return notification
     bounce = read_bounce(mail)
     if bounce is not None:
-        return _of_bounce(bounce)
+        return _challenge_in(mail, bounce) or _of_bounce(bounce)
     return _of_message(mail, received_at)
+
+
+def _challenge_in(mail: Mail, bounce: Bounce) -> Classification | None:
+    """Some filters dress their question as a report of delay; a mail system's own says 'held until' and means it."""
+    if from_mail_system(mail.headers) or any(one.action is Action.FAILED for one in bounce.recipients):
+        return None
+    challenged = challenge_signs(mail.headers, mail.headers.text(b"subject"), new_text_of(mail).new)
+    return Classification(Class.CHALLENGE, Confidence.PROBABLE, bounce.evidence + challenged) if challenged else None
 
 
 def _of_bounce(bounce: Bounce) -> Classification:
@@ -89,6 +100,8 @@ def _of_message(mail: Mail, received_at: datetime | None) -> Classification:
     subject = headers.text(b"subject")
     text = new_text_of(mail).new
     weight, signs = automatic_signs(headers)
+    said = says_it_is_automatic(text)
+    weight, signs = weight + SAYING_SO * len(said), signs + said
     challenged = challenge_signs(headers, subject, text)
     if challenged and (weight or challenged[0].sign != "challenge_words"):
         return Classification(Class.CHALLENGE, Confidence.PROBABLE, signs + challenged)
