@@ -12,10 +12,12 @@ from services.reply_matching.domain.quote_phrases import (
     BEGINS_FORWARD,
     CJK_ATTRIBUTION,
     DASHES,
+    DATE_OPENS,
     LABEL,
     SEPARATOR,
     UNDERSCORES,
     VERB,
+    WORDLESS_ATTRIBUTION,
 )
 
 MAX_ATTRIBUTION = 400
@@ -67,24 +69,36 @@ def _attribution_end(lines: Sequence[Line], index: int, lowered: str) -> int | N
     opens = ATTRIBUTION_OPENS.match(lowered) is not None
     joined = ""
     depth = lines[index].depth
-    for offset in range(_MAX_ATTRIBUTION_LINES if opens else 1):
+    for offset in range(_MAX_ATTRIBUTION_LINES if opens or DATE_OPENS.match(lowered) else 1):
         place = index + offset
-        if place >= len(lines) or lines[place].depth != depth:
+        if place >= len(lines):
             return None
         piece = lines[place].text.strip().lower()
+        if lines[place].depth != depth:
+            if piece != ":" or joined.rfind("<") <= joined.rfind(">"):
+                return None
+            piece = ">:"  # the address was broken before its bracket, which then looks like a quote's
         if not piece:
             return None
         joined = f"{joined} {piece}".strip()
         if len(joined) > MAX_ATTRIBUTION:
             return None
         if joined.endswith((":", "：")):
-            if CJK_ATTRIBUTION.search(joined):
-                return place + 1
-            named = "@" in joined or any(char.isdigit() for char in joined)
-            if named and VERB.search(joined) and (opens or "@" in joined):
-                return place + 1
-            return None
+            return place + 1 if _attributes(joined.replace(" >:", ">:"), opens) else None
+        if joined.endswith(_BARE_VERB) and opens and "@" in joined and VERB.search(joined):
+            return place + 1
     return None
+
+
+_BARE_VERB = (" wrote", " schrieb", " a écrit", " escribió", " escreveu", " ha scritto", " schreef", " skrev")
+
+
+def _attributes(joined: str, opens: bool) -> bool:
+    """Whether a line that ends in a colon says who wrote what follows."""
+    if CJK_ATTRIBUTION.search(joined) or WORDLESS_ATTRIBUTION.match(joined):
+        return True
+    named = "@" in joined or any(char.isdigit() for char in joined)
+    return named and VERB.search(joined) is not None and (opens or "@" in joined)
 
 
 def _header_block(lines: Sequence[Line], index: int) -> bool:

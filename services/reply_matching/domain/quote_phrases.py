@@ -20,6 +20,12 @@ ATTRIBUTION_OPENS = re.compile(
     r"wo)\w{0,10}[.,]{0,2}\s|"
     r"[\"'<]|[^\W\d_][\w.'-]{0,30}(?: [\w.'-]{1,30}){0,4}[\s,]{0,2}[<(\[])"
 )
+DATE_OPENS = re.compile(r"[^\W\d_]{2,12}[.,]{0,2} \d{1,2}(?!\d)|\d{1,2}[:.]\d{2}(?!\d)")
+"""A date in whatever language: `pe 20. lokakuuta`, `11:00 AM, November 17`."""
+WORDLESS_ATTRIBUTION = re.compile(
+    r"(?=.*\d{1,2}[:.]\d{2})(?=.*(?:\d{4}|\d{1,2}[./-]\d{1,2})).{5,300}[<\[][\w.+'-]{1,64}@[\w.-]{1,120}[>\]]\s?[:：]$"
+)
+"""Date, time, name and address without a verb, as several Eastern clients have it in every language."""
 CJK_ATTRIBUTION = re.compile(
     r"\d{4}年\d{1,2}月\d{1,2}日.{0,80}(?:<[^<>]{3,120}>|[\w.-]{1,64}@[\w.-]{1,120}).{0,20}[:：]$"
 )
@@ -29,11 +35,11 @@ _LABELS = {
     "expéditeur|mittente|remitente",
     "sent": "sent|date|gesendet|datum|envoyé|enviado(?: el| em)?|fecha|data|enviada(?: em)?|inviato|verzonden|wysłano|"
     "skickat|sendt|dato|送信日時|日時|"
-    "日付|发送时间|보낸 ?날짜|отправлено|дата|odesláno|lähetetty|elküldve|envoyé le",
+    "message du|日付|发送时间|보낸 ?날짜|отправлено|дата|odesláno|lähetetty|elküldve|envoyé le",
     "to": "to|an|à|a|para|aan|do|till|til|宛先|收件人|받는 ?사람|кому|komu|vastaanottaja|címzett|destinataire|"
     "destinatario",
     "cc": "cc|kopie|copie à|dw|kopia|kopi|抄送|참조|копия",
-    "subject": "subject|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|ämne|emne|件名|主题|主旨|제목|тема|"
+    "subject": "subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|temat|ämne|emne|件名|主题|主旨|제목|тема|"
     "předmět|aihe|tárgy",
 }
 LABEL = re.compile(
