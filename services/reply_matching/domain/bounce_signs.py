@@ -90,7 +90,15 @@ _DELAYED = re.compile(
     r"attempts (?:to deliver )?will continue|"
     r"could not send (?:mail|message) for (?:past|the)|warning.{0,30}(?:could not|delayed|not)|verzögert|retard|"
     r"retraso|atras(?:o|ad)|ritard|"
-    r"vertra(?:agd|ging)|opóźni|försen|forsink|遅延|задерж|延迟"
+    r"vertra(?:agd|ging)|opóźni|försen|forsink|遅延|задерж|延迟|"
+    r"weiterhin versucht|noch nicht zugestellt|(?:erneut|weiter) versuch|"
+    r"pas encore (?:été |pu |être ){1,3}(?:remis|délivré|livré|distribué)|(?:nouvelles|autres) tentatives|"
+    r"(?:todavía|aún) no (?:se )?(?:ha|pud)|seguirá intent|volverá a intentar|"
+    r"ainda não (?:foi|pôde)|continuará (?:a )?tenta|novas tentativas|"
+    r"non (?:è|è stato) ancora|ulteriori tentativi|continuer\w{1,4} a tentare|"
+    r"nog niet (?:worden )?(?:afgeleverd|bezorgd)|opnieuw geprobeerd|blijf\w{0,2} .{0,20}proberen|"
+    r"jeszcze nie został|kolejne próby|ponawia|"
+    r"ännu inte|fortsätt\w{2,4} .{0,10}försök|endnu ikke|fortsætt\w{1,3} .{0,10}forsøg|再試行|再送|まだ配信"
 )
 _FINAL = re.compile(
     r"permanent(?:ly)? (?:error|fail|fatal)|given up|giving up|(?:could|was|were) not (?:be )?deliver|"
@@ -98,7 +106,7 @@ _FINAL = re.compile(
     r"being returned|failed permanently|"
     r"no (?:further|longer)|undelivered mail returned|not going to try|permanent error|gave up|\(failure\)|"
     r"\(failed\)|"
-    r"fatal errors"
+    r"(?<!non-)fatal errors"
 )
 
 

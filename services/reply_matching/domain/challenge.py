@@ -27,6 +27,13 @@ _WORDS = re.compile(
     r"not been delivered|delivered).{0,80}(?:until|confirm|verif|authenticat|"
     r"captcha|click|approve|unless you)|spam ?arrest|boxbe|bitbounce|"
     r"\badd(?:ed)?\b.{0,50}(?:allowed|approved|white|guest|safe|trusted|senders?)[- ]?(?:senders? )?list|"
+    r"list of (?:approved|allowed|known|trusted|safe) senders|"
+    r"(?:damit ihre|pour que votre|para que (?:su|tu)|para que a? ?sua|affinché il (?:suo|tuo)|om uw|aby (?:twoja|"
+    r"pańska)|"
+    r"för att ditt|for at din) (?:nachricht|e-?mail|mail|message|courriel|mensaje|correo|mensagem|messaggio|bericht|"
+    r"wiadomość|meddelande|besked).{0,60}(?:zugestellt|remis|délivr|distribu|entreg|recib|consegn|recapit|bezorg|"
+    r"aflever|"
+    r"dostarcz|lever|leveret)|(?:vous|s') ?authentifier|"
     r"(?:bestätigen|verifizieren).{0,60}(?:mensch|absender|e-?mail-adresse|nachricht|kein (?:spam|roboter))|"
     r"(?:confirm|vérifi).{0,60}(?:humain|expéditeur|votre (?:message|adresse))|"
     r"(?:confirm|verific).{0,60}(?:humano|persona real|remitente|remetente|su (?:mensaje|dirección)|sua mensagem|"
@@ -35,7 +42,10 @@ _WORDS = re.compile(
     r"afsender|robot)"
 )
 _DEED = re.compile(
-    r"https?://|click|\blink\b|\blien\b|\benlace\b|odnośnik|łącze|\blänk|リンク|reply to this|antworten sie|klicken|"
+    r"https?://|click|\blink\b|\blien\b|\benlace\b|odnośnik|łącze|\blänk|リンク|"
+    r"send (?:an |us )?(?:empty |blank )?(?:message|mail|e-?mail) to|(?:your|hit|press|the) ['\"]?reply|"
+    r"fill (?:out|in)|"
+    r"reply to this|antworten sie|klicken|"
     r"cliqu|répond|haga clic|responda|clique|clicca|rispond|klik|"
     r"kliknij|odpowied|klicka|svara|klik på"
 )

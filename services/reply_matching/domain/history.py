@@ -66,6 +66,7 @@ def _is_separator(lowered: str) -> bool:
 
 def _attribution_end(lines: Sequence[Line], index: int, lowered: str) -> int | None:
     """`On …, somebody <address> wrote:`, which clients break over up to four lines; the line after it."""
+    lowered = lowered.lstrip("- ")
     opens = ATTRIBUTION_OPENS.match(lowered) is not None
     joined = ""
     depth = lines[index].depth
@@ -73,7 +74,7 @@ def _attribution_end(lines: Sequence[Line], index: int, lowered: str) -> int | N
         place = index + offset
         if place >= len(lines):
             return None
-        piece = lines[place].text.strip().lower()
+        piece = lines[place].text.strip().strip("-").strip().lower()
         if lines[place].depth != depth:
             if piece != ":" or joined.rfind("<") <= joined.rfind(">"):
                 return None

@@ -13,10 +13,11 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"mail forwarding loop", r"(?:possible|detected).{0,20} loop", r"looping",
     )),
     ("rate_limited", (
-        r"(?:sending|outbound|daily|hourly|message|submission|recipient).{0,20} (?:quota|limit|"
+        r"(?:sending|outbound|daily|hourly|message|submission|recipient).{0,20} (?<!size )(?:quota|limit|"
         r"rate)s? .{0,20}(?:exceed|reach)",
         r"exceeded .{0,40}(?:sending|rate|messages? per|per (?:hour|day|minute)|connections|recipients)",
-        r"rate[- ]?limit", r"throttl", r"too many (?:messages|connections|concurrent|recipients|emails|mails|sessions|"
+        r"rate[- ]?limit", r"throttl", r"too many (?:messages|connections|concurrent|recipients|emails|mails|"
+        r"sessions|"
         r"invalid recipients|errors|unknown|bad)", r"receiving mail (?:too quickly|at a rate)", r"too fast",
         r"too frequent",
         r"(?:message|connection) (?:rate|frequency)", r"frequency (?:limit|of)", r"max(?:imum)? (?:number of "
@@ -30,7 +31,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"violat)",
         r"exceed(?:s|ed|ing)?.{0,50}(?:quota|storage|mailbox|allowed size|disk|inbox)",
         r"(?:quota|storage|mailbox).{0,30} "
-        r"exceed", r"(?:disk|mail|storage|user).{0,20} (?:quota|full)", r"insufficient (?:disk|system|mailbox|user)? ?"
+        r"exceed", r"(?:disk|mail|storage|user).{0,20} (?:quota|full)", r"insufficient (?:disk|system|mailbox|"
+        r"user)? ?"
         r"(?:space|storage|quota)", r"out of (?:storage|disk|space|quota)",
         r"(?:not|no) (?:enough|sufficient) (?:storage|"
         r"space|room|disk)", r"no (?:more )?(?:space|room) left (?:in|for)", r"maildir.{0,30} (?:over|full)",
@@ -58,6 +60,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"dangerous (?:content|attachment|file)",
         r"harmful",
     )),
+    ("content", (r"banned[: ]{1,3}(?:content|name|file|attach|extension|application/|image/|\.\w)",)),
     ("sender_rejected", (r"sender (?:address )?(?:rejected|verif)", r"badmailfrom", r"domain of sender",
     r"sender domain must")),
     ("list_error", (
@@ -83,7 +86,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"(?:is|are|was|been|has|temporarily|"
         r"currently) (?:been )?blocked", r"\bbanned", r"(?:your|this|client|source|sending|sender|from|connecting|"
         r"\bip).{0,40}"
-        r"(?:ip|server|host|mta|mail server|network|address(?:es)?)\b.{0,60}(?:block|list(?:ed|s)|reject|denied|refus|"
+        r"(?:ip|server|host|mta|mail server|network|address(?:es)?)\b.{0,60}(?:block|list(?:ed|s)|reject|denied|"
+        r"refus|"
         r"banned|not "
         r"(?:allowed|accept|permit)|poor|bad)", r"client host.{0,80}(?:block|reject|refus|denied)",
         r"helo (?:command )?reject", r"invalid helo",
@@ -108,7 +112,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"recipient address(?:es)? rejected ?: access denied", r"mailbox unavailable or access",
         r"address is not handled here", r"recipient address rejected\.?$", r"no longer on server",
     )),
-    ("unreachable", (r"host not found,? try again", r"name service error.{0,80}try again")),
+    ("unreachable", (r"host not found,? try again", r"name service error.{0,80}try again",
+    r"lookup (?:has )?fail\w{0,3} temporar", r"temporar\w{1,3} .{0,30}lookup fail")),
     ("sender_rejected", (
         r"sender(?:'s)? (?:address|domain|e-?mail|mailbox|verify|verification|rejected|denied|unknown|not |is not|"
         r"is on|from|"
@@ -143,11 +148,14 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"(?:server|host|exchanger) for",
     )),
     ("host_unknown", (
-        r"(?:host|domain)(?: name)? (?:is )?unknown", r"(?:host|domain)(?: or domain)?(?: name)?s?.{0,60}(?:not found|"
+        r"(?:host|domain)(?: name)? (?:is )?unknown", r"(?:host|"
+        r"domain)(?: or domain)?(?: name)?s?(?:(?! said).){0,60}(?:not found|"
         r"does(?:n't| not) exist|could not be (?:found|resolved)|"
-        r"not resolv|cannot be (?:found|resolved)|couldn't be (?:found|resolved)|no longer exist|not exist|is invalid|"
+        r"not resolv|cannot be (?:found|resolved)|couldn't be (?:found|resolved)|no longer exist|not exist|"
+        r"is invalid|"
         r"isn't valid|"
-        r"lookup fail)", r"(?:unknown|no such|bad|invalid|illegal|unresolvable|non-?existent|can't find|couldn't find|"
+        r"lookup fail)", r"(?:unknown|no such|bad|invalid|illegal|unresolvable|non-?existent|can't find|"
+        r"couldn't find|"
         r"cannot find|"
         r"could not find|unrouteable|unroutable).{0,20} (?:mail |destination |any )?(?:host|domain|system|gateway|"
         r"mail exchanger|mx|"

@@ -3,6 +3,8 @@ of every mailbox, and only a yes lets its report parts be fetched: so the signs 
 
 from __future__ import annotations
 
+import re
+
 from services.reply_matching.domain.bounce_signs import SUBJECT, null_path
 from services.reply_matching.domain.headers import Headers
 
@@ -21,7 +23,7 @@ def looks_like_report(headers: Headers) -> bool:
     weaker signs together."""
     field = headers.fields.get
     content_type = field(b"content-type", b"")[:200].decode("latin-1").lower()
-    if "report" in content_type or "delivery-status" in content_type:
+    if ("report" in content_type or "delivery-status" in content_type) and _REPORT_TYPE.search(content_type):
         return "disposition-notification" not in content_type
     if headers.has_any(_REPORT_FIELDS):
         return True
@@ -66,5 +68,6 @@ def _is_robot(sender: str) -> bool:
 
 
 _EXCHANGE = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
+_REPORT_TYPE = re.compile(r"/report|report-type|feedback-report|delivery-status")  # not a boundary or a file's name
 _REPORT_FIELDS = frozenset({b"x-failed-recipients", b"x-hmxmroriginalrecipient"})
 _ANSWERING = frozenset({b"in-reply-to", b"references"})

@@ -36,7 +36,12 @@ _DATES = (
         "mdy",
         re.compile(r"(?<![^\W\d_])" + _MONTH + r"\.?\s{1,2}(?:the )?(\d{1,2})(?:st|nd|rd|th)?(?![\d:.]\d)" + _YEAR),
     ),
-    ("num", re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2})|\.?)(?![\w/-]|\.\d)")),
+    (
+        "num",
+        re.compile(
+            r"(?:(?<![\d./-])|(?<=[./]\d-)|(?<=[./]\d\d-)|(?<=\d\.-))(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2})|\.?)(?![\w/-]|\.\d)"
+        ),
+    ),
 )
 _RETURN = re.compile(
     r"back|return|resum|again|wieder|zurück|rückkehr|retour|reviens|reprend|vuelv|volver|regres|reincorpor|incorpor|"
