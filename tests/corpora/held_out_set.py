@@ -51,6 +51,8 @@ class HeldOut:
 
     @property
     def half(self) -> str:
+        if self.kind == "last":
+            return "last"
         return ("tuning", "test")[blake2b(self.name.encode(), digest_size=1).digest()[0] & 1]
 
 
