@@ -31,9 +31,14 @@ class Purpose(StrEnum):
 
     SMTP = "smtp"
     IMAP = "imap"
+    EWS = "ews"
 
 
-_PORTS: dict[Purpose, frozenset[int]] = {Purpose.SMTP: frozenset({25, 465, 587}), Purpose.IMAP: frozenset({993})}
+_PORTS: dict[Purpose, frozenset[int]] = {
+    Purpose.SMTP: frozenset({25, 465, 587}),
+    Purpose.IMAP: frozenset({993}),
+    Purpose.EWS: frozenset({443}),
+}
 
 _REFUSED_V4 = tuple(
     ipaddress.IPv4Network(network)
@@ -63,7 +68,9 @@ _REFUSED_V6 = tuple(
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAME = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\Z")
-_REMEDY = "Check the host's name and port: a public mail server is needed, on SMTP 25, 465 or 587, or IMAP 993."
+_REMEDY = (
+    "Check the host's name and port: a public mail server is needed, on SMTP 25, 465 or 587, IMAP 993, or EWS 443."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,11 @@ async def connect(vetted: VettedHost, *, timeout: float) -> socket.socket:
 @lru_cache(maxsize=16)
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """The one TLS context of a policy (`policy.ca_file`), shared: making it costs 20 ms. Always verifies."""
+    return own_tls_context(ca_file)
+
+
+def own_tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """The same, for a library that changes what it is given."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is not None:

@@ -11,6 +11,7 @@ _CLIENTS: dict[str, tuple[str, str]] = {
     "smtp_imap": ("services.providers.smtp_imap", "send"),
     "gmail": ("services.providers.gmail", "send"),
     "microsoft365": ("services.providers.microsoft365", "auth"),
+    "ews": ("services.providers.ews", "inbox-sync"),
     "external": ("services.providers.external", "send"),
     "memory": ("services.providers.memory", "send"),
 }

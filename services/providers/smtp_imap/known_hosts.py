@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from services.providers import exchange_online
 from services.providers.protocols import ConnectPolicy
 
 
@@ -25,9 +26,7 @@ BETTER_CLIENTS = (
         title="Microsoft 365",
         provider="Exchange Online or Outlook.com",
         why="it takes no passwords from mail programs any more",
-        hosts=re.compile(
-            r"(?:.+\.)?(?:office365\.(?:com|us)|outlook\.(?:com|cn)|outlook\.office\.com|hotmail\.com|live\.com)"
-        ),
+        hosts=exchange_online.HOSTS,
     ),
     BetterClient(
         client="gmail",

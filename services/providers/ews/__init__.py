@@ -1,0 +1,34 @@
+"""The Microsoft EWS client, for Exchange servers that people run themselves: so far it connects mailboxes; sending and
+reading are not in this release.
+
+Its faces are the sync engine's alone: `capabilities.engine` says that nobody else ever holds the credentials.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from services.providers.capabilities import Capabilities
+from services.providers.protocols import Client, ConnectPolicy
+
+if TYPE_CHECKING:
+    from services.providers.protocols import Connect
+
+
+def _connect(policy: ConnectPolicy) -> Connect:
+    face: Connect = import_module("services.providers.ews.connect").EwsConnect(policy)
+    return face
+
+
+CLIENT = Client(
+    capabilities=Capabilities(
+        client="ews",
+        title="Microsoft Exchange (EWS)",
+        files_sent_copy=True,
+        indexes_mailbox=True,
+        engine=True,
+        calendars=True,
+    ),
+    connect=_connect,
+)
