@@ -18,9 +18,10 @@ _MOST_AT_ONCE = 500
 
 
 class TakingOff:
-    """`gather`: how long what comes is gathered. `close` ends it once everything pending is taken off."""
+    """`gather`: how long what comes is gathered; a document that owes twice within it is written once. `close` ends it
+    once everything pending is taken off."""
 
-    def __init__(self, collection: Collection, gather: timedelta = timedelta(milliseconds=100)) -> None:
+    def __init__(self, collection: Collection, gather: timedelta = timedelta(seconds=1)) -> None:
         self._collection = collection
         self._gather = gather.total_seconds()
         self._pending: list[tuple[Any, Sequence[str]]] = []

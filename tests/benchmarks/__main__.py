@@ -17,7 +17,9 @@ def main(names: tuple[str, ...]) -> int:
     rows: list[Row] = []
     for name in names:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
-        rows += asyncio.run(import_module(f"tests.benchmarks.{name}").run())
+        module = import_module(f"tests.benchmarks.{name}")
+        with asyncio.Runner(loop_factory=getattr(module, "LOOP", None)) as runner:
+            rows += runner.run(module.run())
         table = "\n".join(lines(rows))
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(table + "\n")  # as far as we are: what was measured is kept when the next one fails
