@@ -11,6 +11,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
+from services.runtime.promises import UNPROMISED
 from tests.servers import mongod as mongod_server
 from tests.servers import nats_server as bus_server
 from tests.servers.choice import RunningServer
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 # A busy machine is no finding: no example is judged by how long it took.
 hypothesis.settings.register_profile("replywire", deadline=None)
 hypothesis.settings.load_profile("replywire")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def promises_kept() -> Iterator[None]:
+    """Whatever a test asks of a service in this process is answered as the API's document describes it."""
+    yield
+    unpromised = [sample.labels for metric in UNPROMISED.collect() for sample in metric.samples]
+    assert not unpromised
 
 
 def _run(server: RunningServer) -> Iterator[RunningServer]:

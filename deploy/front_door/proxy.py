@@ -21,7 +21,7 @@ from deploy.front_door.requests import Gone, Incoming, Stopped
 from deploy.front_door.settings import FrontDoorSettings
 from deploy.front_door.shares import Shares
 from services.runtime.logging import get_logger
-from services.runtime.problem_shape import HttpProblem, not_found
+from services.runtime.problem_shape import MAYBE_DONE, HttpProblem, not_found
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -115,7 +115,7 @@ class FrontDoor:
                 continue
             except httpcore.TimeoutException as silent:
                 answer.must_not_have_begun(silent)
-                raise HttpProblem(504, "no_answer", f"{service} did not answer in time.", remedy=_UNKNOWN) from silent
+                raise HttpProblem(504, "no_answer", f"{service} did not answer in time.", remedy=MAYBE_DONE) from silent
             except _BROKEN as error:
                 answer.must_not_have_begun(error)
                 broken = error
@@ -123,7 +123,7 @@ class FrontDoor:
                     break
         if broken is not None:
             _log.warning("a service broke off", upstream=service, error=broken)
-            raise HttpProblem(502, "broken_off", f"{service} broke off before it answered.", remedy=_UNKNOWN)
+            raise HttpProblem(502, "broken_off", f"{service} broke off before it answered.", remedy=MAYBE_DONE)
         raise HttpProblem(503, "unavailable", f"{service} is away.", headers={"Retry-After": "2"})
 
     async def _ask(self, request: Incoming, answer: Answer, replica: str, target: bytes) -> None:
@@ -149,6 +149,3 @@ class FrontDoor:
 
     async def close(self) -> None:
         await self._pool.aclose()
-
-
-_UNKNOWN = "Whether it was carried out is unknown: send it again, with the same `Idempotency-Key` where it creates."

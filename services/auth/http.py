@@ -15,6 +15,7 @@ from services.auth.http_shapes import AccountOut, AuditOut, ConnectIn, KeyIn, Ke
 from services.auth.keys import Keys
 from services.auth.ports import Accounts, ApiKeys, AuditLog
 from services.runtime.http import Caller, Cursor, Limit, Page, after, api_key, encode_cursor
+from services.runtime.problem_codes import UNFIT, refusals
 
 ReadsAccounts = Annotated[Caller, Depends(api_key("accounts:read"))]
 WritesAccounts = Annotated[Caller, Depends(api_key("accounts:write"))]
@@ -46,9 +47,7 @@ def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) ->
         tags=["accounts"],
         responses={
             200: {"description": "The team had this mailbox before: it has the same id", "model": AccountOut},
-            409: {"description": "The mailbox cannot be connected this way now"},
-            422: {"description": "A field is wrong, or the mail server refused: `server_words` are its own"},
-            503: {"description": "The mail server, or a part of the service, is away"},
+            **http_problems.UNPROVED,
         },
     )
     async def connect_account(
@@ -86,10 +85,7 @@ def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) ->
     @api.put(
         "/v1/accounts/{account_id}",
         tags=["accounts"],
-        responses={
-            409: {"description": "These credentials open another mailbox"},
-            422: {"description": "A field is wrong, or the mail server refused: `server_words` are its own"},
-        },
+        responses=http_problems.UNPROVED,
     )
     async def update_account(account_id: str, body: UpdateIn, caller: WritesAccounts, request: Request) -> AccountOut:
         """Reconnect the same mailbox with new settings and secret, or give it another name."""
@@ -102,14 +98,19 @@ def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) ->
             return AccountOut.of(await connecting.rename(who, account_id, name))
         return AccountOut.of(await connecting.reconnect(who, account_id, body.request(account)))
 
-    @api.delete("/v1/accounts/{account_id}", status_code=204, tags=["accounts"])
+    @api.delete("/v1/accounts/{account_id}", status_code=204, tags=["accounts"], responses=http_problems.CHANGING)
     async def disconnect_account(account_id: str, caller: WritesAccounts, request: Request) -> None:
         """Destroy the account's key and secret; sending and syncing end."""
         await connecting.disconnect(_who(caller, request), account_id)
 
 
 def _key_routes(api: FastAPI, keys: Keys, api_keys: ApiKeys) -> None:
-    @api.post("/v1/api-keys", status_code=201, tags=["api-keys"])
+    @api.post(
+        "/v1/api-keys",
+        status_code=201,
+        tags=["api-keys"],
+        responses=refusals({422: {UNFIT: "The name cannot be shown, or your own key has not the scope it would give"}}),
+    )
     async def create_key(body: KeyIn, caller: ManagesKeys, request: Request) -> NewKeyOut:
         """The key is in this answer and nowhere else, ever - but for the same request again under the same
         `Idempotency-Key` within 24 hours. A key hands on no scope that it has not itself."""
@@ -128,7 +129,12 @@ def _key_routes(api: FastAPI, keys: Keys, api_keys: ApiKeys) -> None:
         "/v1/api-keys/{key_id}/rotate",
         status_code=201,
         tags=["api-keys"],
-        responses={409: {"description": "It was rotated before"}},
+        responses=refusals(
+            {
+                409: {"already_rotated": "It was rotated before"},
+                422: {UNFIT: "Your own key has not every scope that this one has"},
+            }
+        ),
     )
     async def rotate_key(key_id: str, caller: ManagesKeys, request: Request, body: RotateIn | None = None) -> NewKeyOut:
         """A successor with the same scopes; the old key goes on working for `overlap_seconds`."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.auth import http_problems
 from services.auth.connecting import Connecting, Who
 from services.auth.domain.audit import Actor
 from services.auth.domain.connect_request import ConnectRequest
@@ -32,7 +33,10 @@ def routes(connecting: Connecting) -> APIRouter:
     @router.post(
         "/accounts",
         status_code=201,
-        responses={200: {"description": "The team had this address before: it has the same id", "model": AccountOut}},
+        responses={
+            200: {"description": "The team had this address before: it has the same id", "model": AccountOut},
+            **http_problems.UNPROVED,
+        },
     )
     async def create_external_account(
         body: ExternalAccountIn, caller: _Writer, request: Request, response: Response

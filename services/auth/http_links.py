@@ -6,35 +6,49 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.auth.connecting import Who
 from services.auth.domain.audit import Actor
-from services.auth.domain.links import Purpose, Role
+from services.auth.domain.links import LONGEST_LIFE, LONGEST_PERSON, LONGEST_RETURN, Purpose, Role
 from services.auth.links import Links
 from services.runtime.http import Caller, api_key
+from services.runtime.parameters import Whole
+from services.runtime.problem_codes import UNFIT, refusals
 
 _Writer = Annotated[Caller, Depends(api_key("links:write"))]
+
+
+_REFUSALS = refusals(
+    {
+        422: {
+            UNFIT: "`purpose`, `role` and `account_id` do not fit together, or people cannot be sent back to `return_to`"
+        }
+    }
+)
 
 
 class LinkIn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     purpose: Purpose = Field(description="connect: any mailbox; reconnect: the one of `account_id`; settings: admins")
-    person: str = Field(max_length=1000, description="Your own id of the person", examples=["user-4711"])
+    person: str = Field(
+        min_length=1, max_length=LONGEST_PERSON, description="Your own id of the person", examples=["user-4711"]
+    )
     role: Role = Field(default=Role.MEMBER, description="Only an admin may have a link to the settings")
     return_to: str = Field(
-        max_length=2000,
+        max_length=LONGEST_RETURN,
         description="Where the person goes afterwards; `status` and `account_id` are added to its query",
         examples=["https://app.example.com/mailboxes"],
     )
     account_id: str | None = Field(default=None, max_length=64, description="For reconnect alone", examples=[None])
-    life_seconds: StrictInt = Field(default=600, description="How long it may be followed: 1 to 3600", examples=[600])
-
-    @property
-    def life(self) -> timedelta:
-        # Bounded here only so far that it fits a timedelta; the domain says what is too long.
-        return timedelta(seconds=max(-1, min(self.life_seconds, 10**9)))
+    life_seconds: Whole = Field(
+        default=600,
+        ge=1,
+        le=int(LONGEST_LIFE.total_seconds()),
+        description="How long it may be followed",
+        examples=[600],
+    )
 
 
 class LinkOut(BaseModel):
@@ -48,12 +62,18 @@ class LinkOut(BaseModel):
 def routes(links: Links) -> APIRouter:
     router = APIRouter(prefix="/v1/links", tags=["links"])
 
-    @router.post("", status_code=201)
+    @router.post("", status_code=201, responses=_REFUSALS)
     async def create_link(body: LinkIn, caller: _Writer, request: Request) -> LinkOut:
         """A short-lived signed link for one purpose and one person. Make it when the person clicks, not before."""
         who = Who(caller.team_id, Actor.key(caller.key_id), request.scope.get("request_id"))
         url, link = await links.make(
-            who, body.purpose, body.person, body.role, body.return_to, body.life, body.account_id
+            who,
+            body.purpose,
+            body.person,
+            body.role,
+            body.return_to,
+            timedelta(seconds=body.life_seconds),
+            body.account_id,
         )
         return LinkOut(url=url, expires_at=link.expires_at)
 

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from services.auth.connecting import Who
 from services.auth.domain.audit import Actor
-from services.auth.domain.team_settings import ClientPolicy
+from services.auth.domain.team_settings import MOST_A_MINUTE, ClientPolicy
 from services.auth.team_settings import TeamClients, TeamSettingsChanges
 from services.runtime.http import Caller, api_key
+from services.runtime.parameters import Whole
+from services.runtime.problem_codes import UNFIT, refusals
 
 _Reader = Annotated[Caller, Depends(api_key("settings:read"))]
 _Writer = Annotated[Caller, Depends(api_key("settings:write"))]
@@ -26,7 +28,9 @@ class Policy(BaseModel):
     folders: tuple[str, ...] = Field(
         default=(), max_length=1000, description="Read besides INBOX and Junk", examples=[["Sales"]]
     )
-    sends_per_minute: StrictInt = Field(default=0, description="Per mailbox; 0: the client's own limit", examples=[20])
+    sends_per_minute: Whole = Field(
+        default=0, ge=0, le=MOST_A_MINUTE, description="Per mailbox; 0: the client's own limit", examples=[20]
+    )
     sent_copy: StrictBool = Field(
         default=True, description="Put sent mail into the Sent folder, where nobody else does"
     )
@@ -57,7 +61,7 @@ class SettingsIn(BaseModel):
     policies: dict[str, Policy] = Field(
         default={}, max_length=50, description="By client", examples=[{"smtp_imap": {"sends_per_minute": 20}}]
     )
-    revision: StrictInt | None = Field(
+    revision: Whole | None = Field(
         default=None, description="What you based the change on: 409 where it was changed since", examples=[None]
     )
 
@@ -95,7 +99,18 @@ def routes(settings: TeamSettingsChanges) -> APIRouter:
         """The team's e-mail settings as they are now."""
         return SettingsOut.of(await settings.full_view(caller.team_id))
 
-    @router.put("", responses={409: {"description": "Changed meanwhile, or a client's set-up is not complete"}})
+    @router.put(
+        "",
+        responses=refusals(
+            {
+                409: {
+                    "changed_meanwhile": "The settings were changed since the `revision` you named",
+                    "set_up_incomplete": "This client's set-up is not complete: `remedy` says what is missing",
+                },
+                422: {UNFIT: "There is no such e-mail client, or its folders cannot be read"},
+            }
+        ),
+    )
     async def change_settings(body: SettingsIn, caller: _Writer, request: Request) -> SettingsOut:
         """Change some of them. Each change is in the audit log."""
         await settings.change(

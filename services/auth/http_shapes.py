@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.auth.domain.account import Account
-from services.auth.domain.api_key import ApiKey
+from services.auth.domain.api_key import LONGEST_OVERLAP, ApiKey
 from services.auth.domain.audit import AuditRecord
 from services.auth.domain.connect_request import ConnectRequest
 from services.auth.domain.refusals import Invalid
+from services.auth.domain.scopes import SCOPES
+from services.runtime.parameters import Whole
 
 
 class _In(BaseModel):
@@ -126,16 +128,25 @@ class AccountOut(BaseModel):
 
 class KeyIn(_In):
     name: str = Field(default="", max_length=1000, examples=["CRM"])
-    scopes: tuple[str, ...] = Field(max_length=50, examples=[["messages:read", "messages:write"]])
+    scopes: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=50,
+        examples=[["messages:read", "messages:write"]],
+        json_schema_extra={"items": {"type": "string", "enum": list(SCOPES)}},
+    )
 
 
 class RotateIn(_In):
-    overlap_seconds: StrictInt = Field(default=86400, description="How long the old key goes on working")
+    overlap_seconds: Whole = Field(
+        default=86400,
+        ge=0,
+        le=int(LONGEST_OVERLAP.total_seconds()),
+        description="How long the old key goes on working",
+    )
 
     @property
     def overlap(self) -> timedelta:
-        # Bounded here only so far that it fits a timedelta; the domain says what is too long.
-        return timedelta(seconds=max(-1, min(self.overlap_seconds, 10**9)))
+        return timedelta(seconds=self.overlap_seconds)
 
 
 class KeyOut(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,8 @@ from services.inbox_sync.domain.mailboxes import DISCONNECTED, Account
 from services.inbox_sync.engine.reported import PLACE, Reported, Taken, whole_milliseconds
 from services.inbox_sync.ports import AuthUnavailable, JudgeRefused, JudgeUnavailable
 from services.providers.types import HeaderSet, MessageRef
-from services.runtime.http import Caller, HttpProblem, Instant, api_key, invalid, not_found
+from services.runtime.http import Caller, HttpProblem, Instant, api_key, not_found, unfit
+from services.runtime.problem_codes import UNFIT, refusals
 
 SCOPE = "external:work"
 MOST_SETS = 500
@@ -24,10 +25,19 @@ MEDIA_TYPE = "message/rfc822"
 _Worker = Annotated[Caller, Depends(api_key(SCOPE))]
 _AccountId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 _ThreadId = Annotated[str, Field(min_length=1, max_length=512)]
-_NOT_EXTERNAL: dict[int | str, dict[str, Any]] = {
-    404: {"description": "No such account of your team"},
-    409: {"description": "The account is disconnected, or of another e-mail client (`not_external`)"},
-}
+_REFUSALS = refusals(
+    {
+        404: {"not_found": "No such account of your team"},
+        409: {
+            "disconnected": "The account was disconnected",
+            "not_external": "The account is of another e-mail client: its mail is read by Replywire itself",
+        },
+        422: {
+            UNFIT: "There is no message, or a header field given by name and value that holds a line break",
+            "cannot_be_judged": "These headers are without end",
+        },
+    }
+)
 
 
 class _In(BaseModel):
@@ -109,14 +119,14 @@ def routes(reported: Callable[[], Reported], accounts: Callable[[], Accounts]) -
     """Both exist once the bus is there."""
     router = APIRouter(prefix="/v1/external", tags=["external"])
 
-    @router.post("/headers", responses=_NOT_EXTERNAL)
+    @router.post("/headers", responses=_REFUSALS)
     async def judge_external_headers(caller: _Worker, asked: HeadersIn) -> VerdictsView:
         """Which of these messages are to be sent whole. Nothing of the headers is kept; asking again is harmless."""
         return await judged_headers(reported(), accounts(), caller.team_id, asked)
 
     @router.post(
         "/raw",
-        responses=_NOT_EXTERNAL,
+        responses=_REFUSALS,
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -167,7 +177,7 @@ async def judged_raw(
 ) -> RawView:
     """`cut`: only the message's start is here."""
     if not raw.strip():
-        raise invalid("", "There is no message.", f"Send the message itself, as {MEDIA_TYPE}.")
+        raise unfit("", "There is no message.", f"Send the message itself, as {MEDIA_TYPE}.")
     taken, verdict = await _judged(reported.whole(account, raw, _came(received_at), thread_id, cut=cut))
     if verdict is None:
         return RawView(verdict="discard")
@@ -196,7 +206,7 @@ def _header_set(place: int, given: HeaderSetIn) -> HeaderSet:
             block = block_of((each.name, each.value) for each in given.headers)
         except ValueError as wrong:
             remedy = "Give each field's value on one line, unfolded, and its name without a colon."
-            raise invalid(f"sets[{place}].{wrong}", "This field holds a line break.", remedy) from None
+            raise unfit(f"sets[{place}].{wrong}", "This field holds a line break.", remedy) from None
     return HeaderSet(MessageRef(PLACE, str(place)), block, _came(given.received_at), given.thread_id)
 
 

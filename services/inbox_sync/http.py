@@ -22,9 +22,10 @@ from services.runtime.http import (
     after,
     api_key,
     encode_cursor,
-    invalid,
     not_found,
+    unfit,
 )
+from services.runtime.problem_codes import UNFIT, refusals
 
 _LONGEST_RESYNC = timedelta(days=90)
 _Reader = Annotated[Caller, Depends(api_key("mailboxes:read"))]
@@ -89,13 +90,17 @@ def routes(mailboxes: Callable[[], Mailboxes], nudge: Callable[[], Callable[[], 
             raise not_found("No mailbox of your team has this account_id.")
         return _view(found)
 
-    @router.post("/{account_id}/resync", status_code=202)
+    @router.post(
+        "/{account_id}/resync",
+        status_code=202,
+        responses=refusals({422: {UNFIT: "`since` is not within the last 90 days"}}),
+    )
     async def resync_mailbox(caller: _Writer, account_id: PathId, body: ResyncIn | None = None) -> ResyncOut:
         """Judge the headers of everything since then again. What was announced before is not announced twice."""
         at = now()
         since = (body.since if body is not None else None) or at - timedelta(days=2)
         if not at - _LONGEST_RESYNC <= since <= at:
-            raise invalid("since", "That is not within the last 90 days.", "Give a time within the last 90 days.")
+            raise unfit("since", "That is not within the last 90 days.", "Give a time within the last 90 days.")
         resync = Resync(key=uuid4().hex, since=since)
         if not await mailboxes().ask_again(caller.team_id, account_id, resync):
             raise not_found("No connected mailbox of your team has this account_id.")

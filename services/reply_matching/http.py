@@ -26,7 +26,8 @@ from services.runtime.http import (
     encode_cursor,
     not_found,
 )
-from services.runtime.outcomes import Malformed
+from services.runtime.outcomes import Malformed, Refused
+from services.runtime.problem_codes import UNFIT, refusals
 
 _Reader = Annotated[Caller, Depends(api_key("replies:read"))]
 _Corrector = Annotated[Caller, Depends(api_key("replies:write"))]
@@ -113,7 +114,14 @@ def routes(replies: HeldReplies, correcting: Correcting) -> APIRouter:
     @router.post(
         "/{reply_id}/correction",
         response_model_by_alias=True,
-        responses={409: {"description": "It cannot be corrected this way"}},
+        responses=refusals(
+            {
+                409: {"too_many_corrections": "It was corrected too often already"},
+                422: {
+                    UNFIT: "Nothing is corrected, or `none` beside something else, or no message has this request_id"
+                },
+            }
+        ),
     )
     async def correct_reply(caller: _Corrector, reply_id: PathId, asked: CorrectionAsked) -> ReplyWhole:
         """Say what a reply was in truth; an event that names the earlier one in `corrects` is published. The same
@@ -138,6 +146,9 @@ def routes(replies: HeldReplies, correcting: Correcting) -> APIRouter:
             )
         except Unheard:
             raise _unheard() from None
+        except Refused as refused:
+            code, _, detail = refused.reason.partition(": ")
+            raise HttpProblem(409, code, f"{detail.capitalize()}.") from refused
         return _whole(corrected)
 
     return router

@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
-from services.runtime import idempotency, problems
+from services.runtime import idempotency, problems, promises
 from services.runtime.api_keys import Keys, bearer_of, require
 from services.runtime.idempotency import Answer, Answers
 from services.runtime.logging import get_logger
@@ -56,16 +56,18 @@ class Gate:
             await self._app(scope, receive, send)
             return
         told: dict[str, str] = {}
+        operation = routes.get(scope["method"])
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if operation is not None:
+                    promises.hold(operation, message["status"], scope.get("replywire_problem", ""))
                 headers = MutableHeaders(scope=message)
                 for name, value in told.items():
                     headers[name] = value
             await send(message)
 
         try:
-            operation = routes.get(scope["method"])
             if operation is None:
                 allow = ", ".join(sorted(routes))
                 raise HttpProblem(

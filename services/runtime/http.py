@@ -18,7 +18,7 @@ from services.runtime.gate import Gate
 from services.runtime.logging import bind
 from services.runtime.paging import Page, after, decode_cursor, encode_cursor
 from services.runtime.parameters import SLASH, Cursor, Instant, Limit, PathId
-from services.runtime.problems import HttpProblem, invalid, not_found
+from services.runtime.problems import HttpProblem, invalid, not_found, unfit
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = (
     "Caller", "Cursor", "HttpProblem", "Instant", "Limit", "Page", "PathId", "after", "api_key",
     "create_http", "decode_cursor", "encode_cursor", "invalid", "not_found",
+    "unfit",
 )  # fmt: skip
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -6,42 +6,41 @@ Problems instead of FastAPI's own errors, the statuses that key, rate, body and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.runtime import idempotency
+from services.runtime import idempotency, problem_codes
 from services.runtime.examples import NAMED, example_of
-from services.runtime.operations import described, scopes_of
-from services.runtime.problems import MEDIA_TYPE, HttpProblem, Problem, WrongField
+from services.runtime.operations import CODES, described, scopes_of
+from services.runtime.problem_codes import BASE, Codes, told
+from services.runtime.problems import MAYBE_DONE, MEDIA_TYPE, HttpProblem, Problem, WrongField
 
 _SCHEMAS = "#/components/schemas/"
 _REQUEST = "4f1c2a9e"
 _CREATES = {"201", "202"}
+_DOORS = (408, 502, 504)
+"""Said by the front door, before a service has counted the request or after it has gone silent."""
 _FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
 
-ERRORS: dict[int, tuple[str, HttpProblem]] = {
-    400: ("The request cannot be read.", HttpProblem(400, "invalid_cursor", "This cursor is none of ours.")),
-    401: ("No key, or one that is not known.", HttpProblem(401, "unauthorized", "This API key is not known.")),
-    403: ("The key lacks the scope.", HttpProblem(403, "forbidden", "This key has not the scope it needs.")),
-    404: (
-        "Unknown, or another team's: the answer is the same.",
-        HttpProblem(404, "not_found", "Your team has none with this id."),
-    ),
-    409: ("It contradicts what is there.", HttpProblem(409, "conflict", "It was changed meanwhile.")),
-    413: ("The body is too large.", HttpProblem(413, "too_large", "A request has at most 41943040 octets.")),
-    415: ("Another media type.", HttpProblem(415, "unsupported_media_type", "This path takes application/json alone.")),
-    422: (
-        "A field is wrong.",
-        HttpProblem(422, "invalid_request", "limit: Input should be less than or equal to 200", field="limit"),
-    ),
-    429: ("Too many requests.", HttpProblem(429, "too_many_requests", "This key may ask 12000 times in 60 seconds.")),
-    503: ("A part of the service is away.", HttpProblem(503, "unavailable", "A part of the service is away.")),
+ERRORS: dict[int, HttpProblem] = {
+    400: HttpProblem(400, "invalid_request", "The body cannot be read."),
+    401: HttpProblem(401, "unauthorized", "This API key is not known."),
+    403: HttpProblem(403, "forbidden", "This key has not the scope it needs."),
+    404: HttpProblem(404, "not_found", "Your team has none with this id."),
+    408: HttpProblem(408, "too_slow", "The rest of the body did not come within 20 s.", remedy="Send it again."),
+    409: HttpProblem(409, "request_under_way", "A request with this idempotency key is being carried out."),
+    413: HttpProblem(413, "too_large", "A request has at most 41943040 octets."),
+    415: HttpProblem(415, "unsupported_media_type", "This path takes application/json alone."),
+    422: HttpProblem(422, "invalid_request", "limit: Input should be less than or equal to 200", field="limit"),
+    429: HttpProblem(429, "too_many_requests", "This key may ask 12000 times in 60 seconds."),
+    502: HttpProblem(502, "broken_off", "send broke off before it answered.", remedy=MAYBE_DONE),
+    503: HttpProblem(503, "unavailable", "A part of the service is away."),
+    504: HttpProblem(504, "no_answer", "send did not answer in time.", remedy=MAYBE_DONE),
 }
-"""Of each status: what it means everywhere, and an example."""
+"""An example of each."""
 
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
@@ -109,13 +108,13 @@ def _describe(path: str, method: str, operation: dict[str, Any], schemas: dict[s
     responses = operation["responses"]
     if method == "post" and scopes_of(operation) is not None and _CREATES & responses.keys():
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
-        responses.setdefault("409", {"description": ERRORS[409][0]})
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]  # FastAPI's own shape
-    own = {status for status in responses if int(status) >= 400}
     keyed = scopes_of(operation) is not None
-    for status in sorted({*own, *map(str, _brought(path, operation))}):
-        responses[status] = _problem(int(status), responses.get(status, {}), keyed)
+    brought = problem_codes.brought(path, operation)
+    for status in sorted({*(int(status) for status in responses if int(status) >= 400), *brought}):
+        declared = responses.get(str(status), {}).get(CODES, {})
+        responses[str(status)] = _problem(status, {**brought.get(status, {}), **declared}, keyed)
     for status, response in responses.items():
         if "$ref" not in response:
             _head(response, int(status), keyed)
@@ -128,42 +127,32 @@ def _describe(path: str, method: str, operation: dict[str, Any], schemas: dict[s
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _brought(path: str, operation: dict[str, Any]) -> Iterator[int]:
-    """The errors that come with what the operation is, whatever it does."""
-    yield 503
-    if scopes_of(operation) is not None:
-        yield from (401, 403, 429)
-    if "{" in path:
-        yield 404
-    if "requestBody" in operation:
-        yield from (400, 413, 415, 422)
-    parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
-    if parameters & {"cursor", idempotency.HEADER}:
-        yield 400
-    if parameters:
-        yield 422
-
-
-def _problem(status: int, declared: dict[str, Any], keyed: bool) -> dict[str, Any]:
+def _problem(status: int, codes: Codes, keyed: bool) -> dict[str, Any]:
     """What a route says of its own error stands with it; what is the same everywhere stands once."""
-    meant, example = ERRORS.get(status, ("It cannot be done.", HttpProblem(status, "refused")))
-    said = declared.get("description", meant)
-    if said == meant and keyed and status in ERRORS:
+    if not codes:
+        raise ValueError(f"a route answers {status} and does not say with which codes: see problem_codes.refusals")
+    if codes == BASE.get(status) and keyed:
         return {"$ref": f"#/components/responses/{_name(status)}"}
-    return _described(said, example)
+    return _described(status, codes)
 
 
 def _shared(status: int) -> dict[str, Any]:
-    response = _described(*ERRORS[status])
+    response = _described(status, BASE[status])
     _head(response, status, True)
     return response
 
 
-def _described(said: str, example: HttpProblem) -> dict[str, Any]:
-    schema = {"$ref": _SCHEMAS + Problem.__name__}
+def _described(status: int, codes: Codes) -> dict[str, Any]:
+    example = ERRORS[status]
+    if example.code not in codes:
+        code, when = next(iter(codes.items()))
+        example = HttpProblem(status, code, f"{when}.")
     return {
-        "description": said,
-        "content": {MEDIA_TYPE: {"schema": schema, "example": example.content(_REQUEST)}},
+        "description": f"{told(codes)}.",
+        CODES: dict(codes),
+        "content": {
+            MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS + Problem.__name__}, "example": example.content(_REQUEST)}
+        },
     }
 
 
@@ -173,7 +162,7 @@ def _name(status: int) -> str:
 
 def _head(response: dict[str, Any], status: int, keyed: bool) -> None:
     names = ["X-Request-Id"]
-    if keyed and status not in (401,):
+    if keyed and status not in (401, *_DOORS):
         names += ["RateLimit-Policy", "RateLimit"]
     if status in (429, 503):
         names.append("Retry-After")

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+CODES = "x-codes"
+"""In the document, beside an error's description: its problem codes, and when each is given."""
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 
 
@@ -18,6 +20,8 @@ class Operation:
     media_types: frozenset[str]
     """Of the request's body; empty where it has none."""
     idempotency_key: bool
+    answers: Mapping[int, frozenset[str]]
+    """By status: the codes of its problems, none where it is no problem."""
 
 
 @dataclass(slots=True)
@@ -31,7 +35,7 @@ class Operations:
         self._plain: dict[str, dict[str, Operation]] = {}
         self._templates: list[_Template] = []
         for path, item in document.get("paths", {}).items():
-            by_method = {method.upper(): _operation(item[method]) for method in METHODS if method in item}
+            by_method = {method.upper(): _operation(item[method], document) for method in METHODS if method in item}
             if "{" in path:
                 self._templates.append(_Template(_pattern(path), by_method))
             else:
@@ -60,7 +64,17 @@ def scopes_of(operation: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(scope for entry in security for scopes in entry.values() for scope in scopes))
 
 
-def _operation(described: Mapping[str, Any]) -> Operation:
+def codes_of(operation: Mapping[str, Any], document: Mapping[str, Any]) -> dict[int, frozenset[str]]:
+    """By status that the operation may answer with: the codes of its problems, none where it is no problem."""
+    shared = document.get("components", {}).get("responses", {})
+    told = {
+        int(status): shared[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        for status, response in operation["responses"].items()
+    }
+    return {status: frozenset(response.get(CODES, ())) for status, response in told.items()}
+
+
+def _operation(described: Mapping[str, Any], document: Mapping[str, Any]) -> Operation:
     return Operation(
         operation_id=described["operationId"],
         scopes=scopes_of(described),
@@ -69,6 +83,7 @@ def _operation(described: Mapping[str, Any]) -> Operation:
             one.get("in") == "header" and one.get("name") == "Idempotency-Key"
             for one in described.get("parameters", ())
         ),
+        answers=codes_of(described, document),
     )
 
 

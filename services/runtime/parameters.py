@@ -36,5 +36,13 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError("in UTC this time is outside the years 1 to 9999: give one within them") from error
 
 
+def _whole(value: Any) -> int:
+    """JSON knows one kind of number: 600.0 is a whole one, and neither "600" nor true is a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        raise ValueError("a whole number is needed")
+    return int(value)
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 """A time with its zone, as RFC 3339 writes it; in UTC once it is read."""

@@ -30,6 +30,8 @@ _REMEDIES = {
 """What to do where the raiser does not say it better."""
 LAST_REMEDY = "Give the `request_id` to whoever runs this installation: the log has the rest."
 
+MAYBE_DONE = "Whether it was carried out is unknown: send it again, with the same `Idempotency-Key` where it creates."
+
 
 class WrongField(BaseModel):
     field: str = Field(examples=["settings.smtp.port"])
@@ -99,6 +101,11 @@ def not_found(what: str, remedy: str | None = None) -> HttpProblem:
 
 def invalid(field: str, detail: str, remedy: str | None = None) -> HttpProblem:
     return HttpProblem(422, INVALID, detail, field=field, remedy=remedy)
+
+
+def unfit(field: str, detail: str, remedy: str | None = None) -> HttpProblem:
+    """Every field is as described, and what they say together, or about the world, cannot be."""
+    return HttpProblem(422, "invalid_value", detail, field=field, remedy=remedy)
 
 
 def too_large(most: int) -> HttpProblem:

@@ -17,12 +17,14 @@ from services.runtime.outcomes import Malformed, Outage, Refused
 from services.runtime.problem_shape import (
     INVALID,
     LAST_REMEDY,
+    MAYBE_DONE,
     MEDIA_TYPE,
     HttpProblem,
     Problem,
     WrongField,
     invalid,
     not_found,
+    unfit,
 )
 from services.runtime.rpc import RpcRefused
 
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = (
-    "INVALID", "MEDIA_TYPE", "HttpProblem", "Problem", "WrongField", "install", "invalid", "not_found", "of",
-    "of_validation", "respond", "translate", "unexpected",
+    "INVALID", "MAYBE_DONE", "MEDIA_TYPE", "HttpProblem", "Problem", "WrongField", "install", "invalid", "not_found",
+    "of", "of_validation", "respond", "translate", "unexpected", "unfit",
 )  # fmt: skip
 
 _log = get_logger(__name__)
@@ -44,6 +46,7 @@ E = TypeVar("E", bound=Exception)
 
 
 def respond(request: Request, problem: HttpProblem) -> JSONResponse:
+    request.scope["replywire_problem"] = problem.code
     content = problem.content(str(request.scope.get("request_id", "")))
     return JSONResponse(content, problem.status, media_type=MEDIA_TYPE, headers=dict(problem.headers or {}))
 
@@ -63,7 +66,7 @@ def of(error: Exception) -> HttpProblem | None:
             said = {404: "There is nothing at this path."}.get(error.status_code, str(error.detail))
             return HttpProblem(error.status_code, known.get(error.status_code, code), said, headers=error.headers)
         case Malformed():
-            return invalid(error.field, error.reason, error.remedy)
+            return unfit(error.field, error.reason, error.remedy)
         case Refused():
             return HttpProblem(409, "refused", error.reason)
         case RpcRefused():

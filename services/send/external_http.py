@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.runtime.http import Caller, Cursor, Limit, Page, PathId, api_key, encode_cursor
 from services.runtime.paging import after_time
+from services.runtime.problem_codes import refusals
 from services.send.domain.setup import HTTP, SCOPE
 from services.send.domain.state import State
 from services.send.external_door import ExternalDoor, Room, Who
@@ -32,11 +33,15 @@ from services.send.external_views import (
 
 _Worker = Annotated[Caller, Depends(api_key(SCOPE))]
 _ROOM = Room(one=2 * 2**20, all=16 * 2**20)
-_CONFLICT: dict[int | str, dict[str, Any]] = {
-    404: {"description": "No such message of your team was given out"},
-    409: {"description": "The lease has passed on (`lease_passed_on`), is none of the message's (`unknown_lease`), or "
-          "the message has ended otherwise (`already_closed`)"},
-}  # fmt: skip
+_AWAY = {503: {"contended": "Others keep reporting this message"}}
+_CONFLICT = {
+    404: {"not_found": "No such message of your team was given out"},
+    409: {
+        "lease_passed_on": "The lease has passed on",
+        "unknown_lease": "The lease is none of the message's",
+        "already_closed": "The message has ended otherwise",
+    },
+}
 
 
 def routes(door: Callable[[], ExternalDoor]) -> APIRouter:
@@ -49,7 +54,14 @@ def routes(door: Callable[[], ExternalDoor]) -> APIRouter:
 
 def _taking(router: APIRouter, door: Callable[[], ExternalDoor]) -> None:
     @router.post(
-        "/take", responses={409: {"description": "Another way of handing over is chosen (`other_delivery`), or none"}}
+        "/take",
+        responses=refusals(
+            {
+                409: {"other_delivery": "Another way of handing over is chosen, or none"},
+                429: {"too_many_waiting": "Too many of your team wait for messages already"},
+                503: {"too_many_waiting": "Too many wait for messages already"},
+            }
+        ),
     )
     async def take_external_messages(caller: _Worker, asked: TakeIn, request: Request) -> TakenView:
         """Take what waits for your code, under one lease. Send each message's very octets, then report it; what is
@@ -81,37 +93,40 @@ def _taking(router: APIRouter, door: Callable[[], ExternalDoor]) -> None:
     @router.get(
         "/{request_id}/raw",
         response_class=Response,
-        responses={200: {"description": "RFC 5322", "content": {"message/rfc822": {"schema": {"type": "string"}}}}},
+        responses={
+            200: {"description": "RFC 5322", "content": {"message/rfc822": {"schema": {"type": "string"}}}},
+            **refusals({404: {"octets_gone": "The octets of this message are gone: report it as failed"}}),
+        },
     )
     async def read_external_raw(caller: _Worker, request_id: PathId) -> Response:
         """The message's octets, for those too large to be in the answer that it was taken by."""
         return Response(await door().octets(_who(caller), request_id), media_type="message/rfc822")
 
-    @router.post("/{request_id}/extend", responses=_CONFLICT)
+    @router.post("/{request_id}/extend", responses=refusals(_CONFLICT))
     async def extend_external_lease(caller: _Worker, request_id: PathId, asked: ExtendIn) -> ExtendedView:
         """Keep it for longer."""
         return await door().extend(_who(caller), request_id, asked)
 
 
 def _reporting(router: APIRouter, door: Callable[[], ExternalDoor]) -> None:
-    @router.post("/reports")
+    @router.post("/reports", responses=refusals(_AWAY))
     async def report_external_messages(caller: _Worker, asked: ReportsIn) -> ReportsView:
         """Many reports at once, each answered as if it had come alone: `status` is that answer's."""
         return await door().reports(_who(caller), asked)
 
-    @router.post("/{request_id}/sent", responses=_CONFLICT)
+    @router.post("/{request_id}/sent", responses=refusals(_CONFLICT | _AWAY))
     async def report_external_sent(caller: _Worker, request_id: PathId, asked: SentIn) -> ReportView:
         """It left. Taken however late it is told and however often, also from a lease that has passed on: then it is
         taken back from the queue, and `heard` is `late`."""
         return await door().report(_who(caller), request_id, asked)
 
-    @router.post("/{request_id}/failed", responses=_CONFLICT)
+    @router.post("/{request_id}/failed", responses=refusals(_CONFLICT | _AWAY))
     async def report_external_failed(caller: _Worker, request_id: PathId, asked: FailedIn) -> ReportView:
         """It did not leave and will not. Where an earlier taker was never heard, it becomes `unconfirmed` instead: he
         may have sent it."""
         return await door().report(_who(caller), request_id, asked)
 
-    @router.post("/{request_id}/release", responses=_CONFLICT)
+    @router.post("/{request_id}/release", responses=refusals(_CONFLICT | _AWAY))
     async def release_external_message(caller: _Worker, request_id: PathId, asked: ReleaseIn) -> ReportView:
         """It did not leave: give it back, for another try now or later."""
         return await door().report(_who(caller), request_id, asked)

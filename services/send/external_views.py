@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictFloat, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictFloat
 from pydantic_core import from_json
 from replywire_contracts.v1.values import Failure, Identities, RecipientOutcome, RequestId
 
-from services.runtime.parameters import Instant
+from services.runtime.parameters import Instant, Whole
 from services.send.domain.message import Message
 from services.send.domain.rulings import FailedReport, Release, Report, SentReport
 
@@ -32,11 +32,11 @@ Words = Annotated[
 
 
 class TakeIn(_In):
-    max: StrictInt = Field(default=10, ge=1, le=500, description="The most messages to take")
+    max: Whole = Field(default=10, ge=1, le=500, description="The most messages to take")
     wait_seconds: StrictFloat = Field(
         default=0, ge=0, le=50, description="How long to wait for one where none is there"
     )
-    lease_seconds: StrictInt = Field(
+    lease_seconds: Whole = Field(
         default=300, ge=1, le=43_200, description="By then they are reported, or offered again"
     )
     account_id: str | None = Field(default=None, max_length=64, description="Of this account alone")
@@ -78,7 +78,19 @@ class TakenView(BaseModel):
 
 class ExtendIn(_In):
     lease: Lease
-    lease_seconds: StrictInt = Field(default=300, ge=1, le=43_200, description="From now on")
+    lease_seconds: Whole = Field(default=300, ge=1, le=43_200, description="From now on")
+
+
+class OutcomeIn(_In):
+    """What became of one recipient."""
+
+    email: str = Field(max_length=320, examples=["grace@example.org"])
+    accepted: StrictBool
+    code: str = Field(default="", max_length=64, examples=["250 2.1.5"], description="Their server's own")
+    words: Words = ""
+
+    def clear(self) -> RecipientOutcome:
+        return RecipientOutcome(email=self.email, accepted=self.accepted, code=self.code, words=self.words)
 
 
 class SentIn(_In):
@@ -93,7 +105,7 @@ class SentIn(_In):
     )
     thread_id: str | None = Field(default=None, max_length=512, examples=["thread-9"])
     words: Words = ""
-    recipients: tuple[RecipientOutcome, ...] = Field(default=(), max_length=500, description="Where some were refused")
+    recipients: tuple[OutcomeIn, ...] = Field(default=(), max_length=500, description="Where some were refused")
 
     def report(self, message: Message, now: datetime) -> Report:
         sent_at = now if self.sent_at is None else min(self.sent_at, now + _CLOCKS)
@@ -101,7 +113,7 @@ class SentIn(_In):
         names = Identities(
             message_ids=tuple(dict.fromkeys(ids)), marker=message.marker, provider_thread_id=self.thread_id or None
         )
-        return SentReport(self.lease, sent_at, names, self.words, self.recipients)
+        return SentReport(self.lease, sent_at, names, self.words, _clear(self.recipients))
 
 
 class FailedIn(_In):
@@ -118,12 +130,12 @@ class FailedIn(_In):
     code: str = Field(default="", max_length=64, examples=["550 5.1.1"])
     words: Words = ""
     remedy: str = Field(default="", max_length=2000, examples=["Check the recipient's address."])
-    recipients: tuple[RecipientOutcome, ...] = Field(default=(), max_length=500)
+    recipients: tuple[OutcomeIn, ...] = Field(default=(), max_length=500)
 
     def report(self, message: Message, now: datetime) -> Report:
         remedy = self.remedy or "Read the words of the code that sends, correct what they name, and send a new request."
         why = Failure(reason=self.failure_class, code=self.code, words=self.words, remedy=remedy)
-        return FailedReport(self.lease, why, self.recipients)
+        return FailedReport(self.lease, why, _clear(self.recipients))
 
 
 class ReleaseIn(_In):
@@ -202,6 +214,10 @@ class OpenView(BaseModel):
     unheard: int = Field(examples=[1], description="Of how many takers nothing was heard")
     taken_by: str | None = Field(default=None, examples=["Ab3dE6gH9jK2"], description="The key of who has it")
     created_at: datetime
+
+
+def _clear(given: tuple[OutcomeIn, ...]) -> tuple[RecipientOutcome, ...]:
+    return tuple(each.clear() for each in given)
 
 
 def taken_message(message: Message, mime: bytes | None) -> TakenMessage:

@@ -28,6 +28,7 @@ from services.runtime.http import (
     not_found,
 )
 from services.runtime.paging import after_time
+from services.runtime.problem_codes import refusals
 from services.send.cancelling import Cancelling, TooLate, Unheard
 from services.send.intake import Intake, Taken
 from services.send.ports import MailboxReading, MessageReading, TeamDecisions
@@ -135,7 +136,7 @@ def _writing(router: APIRouter, doors: Doors) -> None:
         openapi_extra=NEW_MESSAGE,
         responses={
             200: {"description": "This request_id is known, with this content", "model": MessageWhole},
-            409: {"description": "This request_id belongs to another message"},
+            **refusals({409: {"request_id_reused": "This request_id belongs to another message"}}),
         },
     )
     async def create_message(caller: _Writer, asked: Request, response: Response) -> MessageWhole:
@@ -168,7 +169,7 @@ def _writing(router: APIRouter, doors: Doors) -> None:
     @router.post(
         "/messages/{request_id}/resolve",
         tags=["messages"],
-        responses={409: {"description": "It is not unconfirmed (any more): `state` says what it is"}},
+        responses=refusals({409: {"not_unconfirmed": "It is not unconfirmed (any more): `state` says what it is"}}),
     )
     async def resolve_message(caller: _Writer, request_id: PathId, resolution: Resolution) -> MessageWhole:
         """Decide about an unconfirmed message. `resend` may make a second copy: history keeps who decided it."""

@@ -18,7 +18,8 @@ from replywire_contracts.v1.rpc import (
     ProveExternal,
 )
 
-from services.runtime.http import Caller, HttpProblem, api_key, invalid
+from services.runtime.http import Caller, HttpProblem, api_key, unfit
+from services.runtime.problem_codes import UNFIT, refusals
 from services.runtime.rpc import Refusal
 from services.send.domain.invalid import InvalidField
 from services.send.setting_up import NotChosen, Progress, SettingUp
@@ -89,7 +90,12 @@ def routes(setting_up: Callable[[], SettingUp]) -> APIRouter:
     @router.post(
         "/test",
         status_code=202,
-        responses={409: {"description": "How messages are handed over is not chosen yet (`delivery_not_chosen`)"}},
+        responses=refusals(
+            {
+                409: {"delivery_not_chosen": "How messages are handed over is not chosen yet"},
+                422: {UNFIT: "An address cannot be written to"},
+            }
+        ),
     )
     async def test_external_setup(caller: _Writer, asked: ProofIn) -> SetupView:
         """Put a test message into the queue: once your code has taken it and reports it as sent, the set-up is
@@ -100,7 +106,7 @@ def routes(setting_up: Callable[[], SettingUp]) -> APIRouter:
             code, detail, remedy = _NOT_CHOSEN
             raise HttpProblem(409, code, detail, remedy=remedy) from None
         except InvalidField as wrong:
-            raise invalid(_field(wrong), f"This address {wrong.problem}.", wrong.remedy) from wrong
+            raise unfit(_field(wrong), f"This address {wrong.problem}.", wrong.remedy) from wrong
 
     return router
 

@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 from replywire_contracts.v1.send import SendRequested
 from replywire_contracts.v1.values import Identities, RecipientOutcome
 
+from services.runtime.parameters import Instant
 from services.send.domain.mailbox import Mailbox
 
 _ENVELOPE = {"id", "occurred_at", "team_id", "correlation_id", "causation_id"}
@@ -28,8 +29,10 @@ NEW_MESSAGE = {
                     "required": ["request_id", "account_id"],
                     "description": "The fields of send.requested without its envelope",
                     "properties": {
-                        name: shown for name, shown in _SCHEMA["properties"].items() if name not in _ENVELOPE
+                        name: {"description": "Of the event's envelope: ignored"} if name in _ENVELOPE else shown
+                        for name, shown in _SCHEMA["properties"].items()
                     },
+                    "additionalProperties": False,
                     "$defs": _SCHEMA.get("$defs", {}),
                     "examples": [
                         {
@@ -49,6 +52,11 @@ NEW_MESSAGE = {
 """What `POST /messages` takes, for the OpenAPI page."""
 
 
+class _Times(BaseModel):
+    send_at: Instant | None = None
+    expires_at: Instant | None = None
+
+
 def request_of(octets: bytes, team: str) -> SendRequested:
     """The fields are the event's, and so are the checks; the team is the caller's. Raises `ValidationError`, or another
     `ValueError` where it is no JSON."""
@@ -56,7 +64,9 @@ def request_of(octets: bytes, team: str) -> SendRequested:
     if not isinstance(content, dict):
         return SendRequested.model_validate(content)
     fields = {name: value for name, value in content.items() if name not in _ENVELOPE}
-    return SendRequested.model_validate_json(to_json({**fields, "team_id": team}))
+    _Times.model_validate(content)
+    # Readers of events are tolerant and take a number for a time; who asks over HTTP is told what he mistook.
+    return SendRequested.model_validate_json(to_json({**fields, "team_id": team}), strict=True)
 
 
 class FailureView(BaseModel):

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from deploy.embedded.sandbox_mail.person import Person
+from services.runtime.examples import NAMED
 from services.runtime.operations import described
 from services.runtime.problem_shape import Problem
 from tests.servers.stack import TEAM, RunningStack, running
@@ -122,6 +123,25 @@ def requests(world: World, ids: dict[str, str] | None = None) -> Iterator[tuple[
                 body = json.dumps(_with(known, body))
             more = {"content": body.encode(), "headers": {"Content-Type": media_type}}
         yield operation, httpx.Request(method.upper(), f"{base}{address}", params=query, **more)
+
+
+def document_of(world: World) -> dict[str, Any]:
+    """The document with ids that exist in its examples, so that requests made of them do something; but for what ends
+    the things they name."""
+    paths = {}
+    for path, item in DOCUMENT["paths"].items():
+        known = {**world.ids, **(world.external if path.startswith("/v1/external") else {})}
+        text = json.dumps({method: one for method, one in item.items() if method != "delete"})
+        for name, value in known.items():
+            text = text.replace(f'"{NAMED[name]}"', f'"{value}"') if name in NAMED else text
+        made = json.loads(text.replace('"b0n4XnG5kq2Jm3vV1yTtAw3c"', json.dumps(world.external["lease"])))
+        paths[path] = {method: made.get(method, one) for method, one in item.items()}
+    connect = paths["/v1/accounts"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    sandbox = world.running.sandbox
+    connect |= {
+        "address": ALICE, "settings": sandbox.settings_for(ALICE), "secret": {"password": sandbox.users[ALICE]}
+    }  # fmt: skip
+    return {**DOCUMENT, "paths": paths}
 
 
 def _with(known: dict[str, str], value: Any) -> Any:

@@ -17,6 +17,7 @@ from deploy.embedded.sandbox import SandboxMail
 from deploy.embedded.service import Service
 from deploy.embedded.settings import StackSettings
 from deploy.embedded.stack import Stack
+from services.runtime import promises
 from services.runtime.permissions import render_users
 from tests.servers.choice import CONTAINERS, chosen
 from tests.servers.mongod import ContainerMongo
@@ -79,6 +80,13 @@ class RunningStack:
     async def all_ready(self) -> None:
         for service in self.stack.services.values():
             await service.until_ready()
+
+    def require_promises_kept(self) -> None:
+        """No service has given an answer that the API's document does not describe."""
+        for service in self.stack.services.values():
+            lines = service.process.log.read_text(errors="replace").splitlines()
+            unpromised = [line for line in lines if promises.WORDS in line]
+            assert not unpromised, f"{service.name}: {unpromised[:3]}"
 
     # -- using -------------------------------------------------------------------------------------------------------
 
@@ -150,3 +158,4 @@ async def running(folder: Path, settings: StackSettings = _DEBUGGABLE, **changes
     made = make(folder, settings, **changes)
     async with made.stack:
         yield made
+    made.require_promises_kept()

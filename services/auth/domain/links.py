@@ -27,8 +27,8 @@ from services.runtime.key_ring import KeyRing, KeyUnknown
 
 LONGEST_LIFE = timedelta(hours=1)
 LONGEST_LINK = 4096
-_LONGEST_PERSON = 200
-_LONGEST_RETURN = 1000
+LONGEST_PERSON = 200
+LONGEST_RETURN = 1000
 _VERSION = 1
 
 
@@ -95,10 +95,8 @@ def make_link(
     account_id: str | None = None,
 ) -> Link:
     """Raises `Invalid` naming the field."""
-    if not person or len(person) > _LONGEST_PERSON or not person.isprintable():
-        raise Invalid(
-            "person", "The link is for nobody.", f"Give your own id of the person, {_LONGEST_PERSON} at most."
-        )
+    if not person or len(person) > LONGEST_PERSON or not person.isprintable():
+        raise Invalid("person", "The link is for nobody.", f"Give your own id of the person, {LONGEST_PERSON} at most.")
     if purpose is Purpose.SETTINGS and role is not Role.ADMIN:
         raise Invalid("role", "Only an admin may open the team's settings.", "Give `admin`, or another purpose.")
     if (purpose is Purpose.RECONNECT) != (account_id is not None):
@@ -164,7 +162,7 @@ def read(ring: KeyRing, text: str, purpose: Purpose, now: datetime) -> Link:
 def _require_returnable(address: str) -> None:
     """A page of the product's, by TLS; a developer's own machine may do without."""
     remedy = "Give an https address of your product, such as https://app.example.com/mailboxes."
-    if len(address) > _LONGEST_RETURN or not address.isascii() or not address.isprintable() or " " in address:
+    if len(address) > LONGEST_RETURN or not address.isascii() or not address.isprintable() or " " in address:
         raise Invalid("return_to", "The return address is no web address.", remedy)
     try:
         parts = urlsplit(address)

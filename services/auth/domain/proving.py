@@ -11,7 +11,7 @@ from services.auth.domain.refusals import Invalid, NotProved, Refused
 from services.providers.errors import Permanent, ProviderError, ReauthRequired, Transient
 
 _FIELD_IN_WORDS = re.compile(r"([a-z_]+(?:\.[a-z_]+)*): ")
-_SENTENCES = {
+SENTENCES = {
     "refused_login": "The {server} refused the login.",
     "missing_secret": "The password for the {server} is missing.",
     "refused_sender": "The {server} lets this login send from other addresses only.",
@@ -29,6 +29,7 @@ _SENTENCES = {
     "expired_certificate": "The certificate of the {server} has expired.",
     "tls_failed": "No protected connection to the {server} could be made.",
 }
+"""By the provider's reason; others may come."""
 _RENEW = "Whoever runs the server must renew its certificate. Until then no password is sent to it."
 
 
@@ -60,7 +61,7 @@ def refusal_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) ->
 
 def sentence_of(reason: str, server: str = "mail server") -> str:
     """A provider's reason as a sentence for people."""
-    return _SENTENCES.get(reason, "The {server} could not be used.").format(server=server)
+    return SENTENCES.get(reason, "The {server} could not be used.").format(server=server)
 
 
 def _is_expired(error: ProviderError) -> bool:

@@ -13,11 +13,12 @@ from fastapi import Depends, Response
 from nats.aio.client import Client as NatsClient
 from replywire_contracts.v1.rpc import KeyHolder, VerifyKey
 
-from services.runtime import mongo
+from services.runtime import mongo, promises
 from services.runtime.app import App
 from services.runtime.health import NotReady
 from services.runtime.http import Caller, HttpProblem, api_key
 from services.runtime.outcomes import Malformed
+from services.runtime.problem_codes import UNFIT, refusals
 from services.runtime.rpc import Refusal, serve
 from services.runtime.settings import RuntimeSettings
 from tests.servers.choice import RunningServer
@@ -66,11 +67,15 @@ async def app(nc: NatsClient, settings: Settings) -> AsyncIterator[App]:
     async def admin(caller: Annotated[Caller, Depends(api_key("admin"))]) -> str:
         return caller.team_id
 
-    @app.http.get("/fails/{how}")
+    @app.http.get("/fails/{how}", responses=refusals({409: {"conflict": "It exists"}, 422: {UNFIT: "No address"}}))
     async def fails(how: str, count: int = 1) -> None:
         match how:
             case "problem":
                 raise HttpProblem(409, "conflict", "It exists.", existing="r-1")
+            case "other code":
+                raise HttpProblem(409, "clash", "It exists.")
+            case "other status":
+                raise HttpProblem(410, "gone", "It went.")
             case "malformed":
                 raise Malformed("not an address", "to.0.email", "write user@host")
             case "outage":
@@ -119,7 +124,7 @@ async def test_a_key_without_the_scope_is_told_which(http: httpx.AsyncClient) ->
     ("path", "status", "code"),
     [
         ("/fails/problem", 409, "conflict"),
-        ("/fails/malformed", 422, "invalid_request"),
+        ("/fails/malformed", 422, "invalid_value"),
         ("/fails/outage", 503, "unavailable"),
         ("/fails/bug", 500, "internal"),
         ("/fails/problem?count=many", 422, "invalid_request"),
@@ -137,6 +142,22 @@ async def test_every_error_is_a_problem_document_with_its_requests_id(
     assert (problem["code"], problem["status"], problem["request_id"]) == (code, status, "from-the-caller")
     assert problem["title"]
     assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("/fails/other code", ("409", "clash")), ("/fails/other status", ("410", "gone"))]
+)
+async def test_an_answer_that_the_document_does_not_describe_is_given_logged_and_counted(
+    http: httpx.AsyncClient, path: str, told: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await http.get("/fails/problem")
+    assert promises.WORDS not in caplog.text
+    answer = await http.get(path)
+    counted = [sample.labels for metric in promises.UNPROMISED.collect() for sample in metric.samples]
+    promises.UNPROMISED.clear()  # else it is held against every test of this process
+    assert (str(answer.status_code), answer.json()["code"]) == told
+    assert {"operation": "fails", "status": told[0], "code": told[1]} in counted
+    assert promises.WORDS in caplog.text
 
 
 async def test_a_request_id_that_could_forge_a_log_line_is_replaced(http: httpx.AsyncClient) -> None:
