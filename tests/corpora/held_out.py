@@ -1,8 +1,7 @@
-"""Figures on the labelled messages that the rules were not written with, in two halves: with the *tuning* half in sight
-rules may be mended, the *test* half is only counted.
+"""Figures on the labelled messages that the rules were not written with, part by part (see the README beside them).
 
-`python -m tests.corpora.held_out` prints the figures and what is wrong in the tuning half; of the test half it tells
-the names of what is wrong only when asked (`python -m tests.corpora.held_out test`), which ends its use.
+`python -m tests.corpora.held_out` prints the figures and what is wrong in the tuning half; of another part it tells
+what is wrong only when asked (`python -m tests.corpora.held_out test`), for then the part is no longer held out.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from services.reply_matching.domain.headers import parse_block
 from services.reply_matching.domain.mime_reading import read_mail
 from services.reply_matching.domain.reply_text import new_text_of
 from services.reply_matching.domain.report_signs import looks_like_report
-from tests.corpora.held_out_set import HeldOut, held_out
+from tests.corpora.held_out_set import HALVES, HeldOut, held_out
 
 REPORTS = frozenset({"bounce", "delayed", "complaint"})
 QUESTIONS = (
@@ -90,7 +89,7 @@ def _measure_one(figures: Figures, one: HeldOut, found: Classification) -> None:
 
 
 def main(shown: str = "tuning") -> None:
-    for half in ("tuning", "test"):
+    for half in HALVES:
         figures = measure(half)
         print(f"{half} half:")
         for question in QUESTIONS:

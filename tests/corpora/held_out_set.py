@@ -12,6 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "held_out"
+HALVES = ("tuning", "test", "last")
+"""The parts, the last of which was written when both halves had been looked at."""
 ORIGINAL = "rw-4f1c2a9e"
 _ADDED = {
     "To": "Alice Moreau <alice@example.com>",

@@ -94,6 +94,7 @@ _DELAYED = re.compile(
     r"weiterhin versucht|noch nicht zugestellt|(?:erneut|weiter) versuch|"
     r"pas encore (?:été |pu |être ){1,3}(?:remis|délivré|livré|distribué)|(?:nouvelles|autres) tentatives|"
     r"(?:todavía|aún) no (?:se )?(?:ha|pud)|seguirá intent|volverá a intentar|"
+    r"non è ancora|continuerà a|"
     r"ainda não (?:foi|pôde)|continuará (?:a )?tenta|novas tentativas|"
     r"non (?:è|è stato) ancora|ulteriori tentativi|continuer\w{1,4} a tentare|"
     r"nog niet (?:worden )?(?:afgeleverd|bezorgd)|opnieuw geprobeerd|blijf\w{0,2} .{0,20}proberen|"
@@ -130,6 +131,10 @@ _EXPLICIT = re.compile(
 )
 
 
+_NAMED_BY_OTHERS = ("no", "do", "bounce", "smtp")
+"""Names that others than mail systems have too."""
+
+
 def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[int, tuple[Evidence, ...]]:
     """The weight of all signs together (4 and more is a bounce) and what they were."""
     found: list[Evidence] = []
@@ -137,7 +142,9 @@ def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[in
     words = plain(notice)
     subject = plain(headers.text(b"subject"))
     sender = _sender(headers)
-    failure = _FAILURE.search(words)
+    robot = _ROBOT.search(sender)
+    named = robot is not None and not robot.group().startswith(_NAMED_BY_OTHERS)
+    failure = _FAILURE.search(words) or (_DELAYED.search(words) if named else None)
     if failure:
         weight += 2
         found.append(Evidence("failure_words", failure.group()[:80]))
@@ -148,9 +155,8 @@ def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[in
     if b"x-failed-recipients" in headers:
         weight += 4
         found.append(Evidence("x_failed_recipients"))
-    robot = _ROBOT.search(sender)
     if robot:
-        weight += 2 if not robot.group().startswith(("no", "do", "bounce", "smtp")) else 1
+        weight += 2 if named else 1
         found.append(Evidence("sent_by_a_mail_system", robot.group()))
     if null_path(headers):
         weight += 1

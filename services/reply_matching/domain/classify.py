@@ -108,8 +108,13 @@ def _of_message(mail: Mail, received_at: datetime | None) -> Classification:
     if weight >= AUTOMATIC_ENOUGH:
         away = away_words(f"{subject}\n{text}")
         listed = list_signs(headers)
-        if away:
-            back = return_date(f"{subject}. {text}", _received(headers, received_at))
+        # "Automatic reply: … until the 24th" speaks of absence, in whatever words.
+        answer = any(one.sign == "automatic_subject" for one in signs)
+        back = None
+        if away or answer:
+            back = return_date(f"{subject}. {text}", _received(headers, received_at), only_until=not away)
+        if away or back:
+            away = away or f"until {back}"
             evidence = (*signs, Evidence("absence_words", away))
             return Classification(Class.OUT_OF_OFFICE, _sure(signs), evidence, return_date=back)
         return Classification(Class.LIST if listed else Class.AUTO_REPLY, _sure(signs), signs + listed)

@@ -11,11 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from replywire_contracts.event import derived_id
-from replywire_contracts.v1.reply import Answer, AutoReplyDetected, ReplyDetected
+from replywire_contracts.v1.reply import (
+    Answer,
+    AutoReplyDetected,
+    BounceDetected,
+    ComplaintDetected,
+    ReplyDetected,
+)
 from replywire_contracts.v1.values import Body, Evidence
 
 from services.reply_matching.domain.answer import kind_of
 from services.reply_matching.domain.classification import Class
+from services.reply_matching.domain.corrected_fates import fates, named_or_only
 from services.reply_matching.domain.judged import Confidence, Tracked
 from services.reply_matching.domain.subjects import normal_subject
 from services.reply_matching.domain.unsubscribe import asks_to_unsubscribe
@@ -106,4 +113,8 @@ def corrected_event(
         }
     elif kind is AutoReplyDetected:
         own |= {"new_text": letter.new_words}
+    elif kind is BounceDetected and alike is None:
+        own["recipients"], own["hardness"] = fates(correction.klass, tracked.recipients, letter.new)
+    elif kind is ComplaintDetected and alike is None:
+        own["recipient"] = next(iter(named_or_only(tracked.recipients, letter.new)), None)
     return kind(**facts, **own)

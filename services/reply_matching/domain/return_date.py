@@ -39,7 +39,8 @@ _DATES = (
     (
         "num",
         re.compile(
-            r"(?:(?<![\d./-])|(?<=[./]\d-)|(?<=[./]\d\d-)|(?<=\d\.-))(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2})|\.?)(?![\w/-]|\.\d)"
+            r"(?:(?<![\d./-])|(?<=[./]\d-)|(?<=[./]\d\d-)|(?<=\d\.-))(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2})|"
+            r"\.?)(?![\w/-]|\.\d)"
         ),
     ),
 )
@@ -53,6 +54,9 @@ _UNTIL = re.compile(
     r"until|till|through|thru|\bto\b|up to|bis\b|\bau\b|jusqu|hasta|\bal\b|até|\ba\b|fino|\btot\b|t/m|\bdo\b|t\.o\.m|"
     r"\btil\b|med den|–|—|-\s?$|～|〜|から"
 )
+_CERTAINLY_UNTIL = re.compile(
+    r"until|\btill\b|\bbis\b|jusqu|hasta|\baté\b|fino a|\btot\b|t/m|t\.o\.m|till och med|frem til"
+)
 _FROM = re.compile(
     r"from|since|start|beginning|vom\b|\bab\b|seit|\bdu\b|depuis|à partir|desde|\bdel?\b|dal\b|vanaf|\bvan\b|\bod\b|"
     r"från|\bfra\b"
@@ -64,8 +68,9 @@ _AFTER_RETURN = re.compile(
 )
 
 
-def return_date(text: str, received: date) -> date | None:
-    """The date of return that the text gives, in the year that makes sense for when it was received; None when none."""
+def return_date(text: str, received: date, *, only_until: bool = False) -> date | None:
+    """The date of return that the text gives, in the year that makes sense for when it was received; None when none.
+    With `only_until`, where nothing else in the text speaks of absence, a date must follow a word for "until"."""
     words = " ".join(unicodedata.normalize("NFKC", text[:4000].lower()).split())
     day_first = _AMERICAN.search(words) is None
     best: tuple[int, date] | None = None
@@ -75,6 +80,8 @@ def return_date(text: str, received: date) -> date | None:
             if day is None or not received - timedelta(days=1) <= day <= received + timedelta(days=550):
                 continue
             rank = _rank(words, match.start(), match.end())
+            if only_until and not _CERTAINLY_UNTIL.search(words[max(0, match.start() - 26) : match.start()]):
+                continue
             if rank and (best is None or (rank, day) > best):
                 best = (rank, day)
     return best[1] if best else None
@@ -90,7 +97,7 @@ def _rank(words: str, start: int, end: int) -> int:
     before = before[sentence + 1 :] if sentence >= 0 else before
     if _RETURN.search(before) or _AFTER_RETURN.search(after):
         return 3
-    if "まで" in after[:6] or _UNTIL.search(before[-18:]):
+    if "まで" in after[:6] or _UNTIL.search(before[-20:]):
         return 2
     return 0 if _FROM.search(before[-18:]) or after[:1] in "-–—~" else 1
 

@@ -186,6 +186,10 @@ SAID = [
     ("550 Invalid HELO", "blocked"),
     ("553 Domain of sender address does not exist", "sender_rejected"),
     ("501 sender domain must exist", "sender_rejected"),
+    ("552 message size limit exceeded, limit: 52428800", "too_big"),
+    ("Remote host said: 550 5.1.1 The account that you tried to reach does not exist", "unknown_user"),
+    ("554 5.7.0 Reject, id=1 - BANNED: application/zip,offer.exe", "content"),
+    ("CNAME lookup failed temporarily. (#4.4.3)", "unreachable"),
 ]
 HARD = {"unknown_user", "host_unknown", "moved", "no_mail_accepted"}
 

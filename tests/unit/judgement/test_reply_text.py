@@ -23,6 +23,12 @@ ATTRIBUTIONS = [
     "Den man. 13. maj 2024 kl. 16.05 skrev Alice Moreau <alice@example.com>:",
     "2024年5月13日(月) 16:05 Alice Moreau <alice@example.com>:",
     "Alice Moreau <alice@example.com> wrote:",
+    '13.05.2024, 16:05, "Alice Moreau" <alice@example.com>:',
+    "2024-05-13 16:05 GMT+02:00 Alice Moreau <alice@example.com>:",
+    "пн, 13 мая 2024 г. в 16:05, Alice Moreau <alice@example.com>:",
+    "ma 13. toukokuuta 2024 klo 16.05 Alice Moreau <alice@example.com> kirjoitti:",
+    "On Mon, 13 May 2024 16:05:11 +0200 Alice Moreau <alice@example.com> wrote",
+    "---- On Mon, 13 May 2024 16:05:11 +0200 Alice Moreau <alice@example.com> wrote ---",
 ]
 BLOCKS = {
     "en": ("From", "Sent", "To", "Subject"),
@@ -49,6 +55,10 @@ def test_an_attribution_ends_the_new_words(attribution: str) -> None:
 def test_an_attribution_broken_over_two_lines_is_seen(attribution: str) -> None:
     broken = attribution.replace(" <", "\n<", 1).replace(" (<", "\n(<", 1)
     assert new_text(f"Yes, gladly.\n\n{broken}\n> Hello\n").new == "Yes, gladly."
+
+
+def test_an_address_broken_off_before_its_bracket_is_still_an_attribution() -> None:
+    assert new_text("Yes.\n\nman. 13. mai 2024 kl. 16:05 skrev Alice <alice@example.com\n>:\n\n> Hei\n").new == "Yes."
 
 
 @pytest.mark.parametrize("language", BLOCKS)
@@ -97,7 +107,9 @@ def test_a_closing_begins_the_signature(closing: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["Thanks", "Best regards", "ok", "On Monday I told you: no.", "From: my heart, thank you.", "- one\n- two",
-     "He wrote: come at 10.", "Date: to be agreed", "My points:\n\nFrom: Berlin\nTo: Paris"],
+     "He wrote: come at 10.", "At 10:30 on 3.6. call Ben <ben@example.org>",
+     "Agenda 2024, 10:30:\n- budget\n- pilot", "As I wrote\nit is fine.",
+     "Date: to be agreed", "My points:\n\nFrom: Berlin\nTo: Paris"],
 )  # fmt: skip
 def test_a_persons_words_are_not_taken_for_marks(text: str) -> None:
     assert new_text(text).new == text
