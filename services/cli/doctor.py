@@ -159,14 +159,23 @@ def _sending(api: Api, account_id: str | None) -> Iterator[Finding]:
                 what = f"sending from {box['address']}"
                 yield Finding(what, False, f"waits until {box['waits_until']}: {words}", waits.get("remedy") or "")
         open_questions = list(api.pages("/v1/messages", 200, state="unconfirmed", account_id=account_id))
+        overdue = list(api.pages("/v1/external/messages", 200, status="overdue", account_id=account_id))
     except CannotGoOn as error:
         yield Finding("sending", False, str(error), error.remedy)
         return
-    for message in open_questions:
+    for message in overdue:
         yield Finding(
             f"message {message['request_id']}",
             False,
-            "it may or may not have been sent, and the provider cannot tell",
+            f"your code (key {message['taken_by']}) has it since before {message['next_at']} and reports nothing",
+            "Does it run, and reach this installation? A late report is taken; else it is offered again by itself.",
+        )
+    for message in open_questions:
+        why = (message.get("failure") or {}).get("words") or "the provider cannot tell"
+        yield Finding(
+            f"message {message['request_id']}",
+            False,
+            f"it may or may not have been sent: {why}",
             f"Ask its recipient, then `replywire messages --resolve {message['request_id']} assume_sent` (or resend).",
         )
 

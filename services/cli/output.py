@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ _STATES = {
     **dict.fromkeys(("failed", "unconfirmed", "needs_reauth", "ended", "stalled", "bounce", "complaint"), "red"),
     **dict.fromkeys(("deferred", "starting", "queued", "unknown", "syncing", "stopping", "waiting"), "yellow"),
 }
+_PROSE, _GAP = 32, 2
+"""Up to this width a cell stays in one piece; what is longer folds."""
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
 class Output:
@@ -44,12 +48,30 @@ class Output:
         if not found:
             self.people.print(nothing)
             return
+        names = [column.rpartition(".")[2] for column in columns]
+        headings = [
+            (column.replace(".", " ") if names.count(name) > 1 else name).replace("_", " ")
+            for column, name in zip(columns, names, strict=True)
+        ]
+        cells = [[_shown(_field(row, column)) for column in columns] for row in found]
+        widths = [max(map(len, (heading, *column))) for heading, *column in zip(headings, *cells, strict=True)]
+        if sum(min(width, _PROSE) + _GAP for width in widths) > self.people.width:
+            self._records(headings, cells)
+            return
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column.rpartition(".")[2].replace("_", " "), overflow="fold")
-        for row in found:
-            table.add_row(*(cell(_field(row, column)) for column in columns))
+        for heading, width in zip(headings, widths, strict=True):
+            table.add_column(heading, overflow="fold", no_wrap=width <= _PROSE)
+        for row in cells:
+            table.add_row(*(cell(text) for text in row))
         self.people.print(table)
+
+    def _records(self, headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+        """Where a table would be cut into pieces that nobody can read or copy: one line for each that is not empty."""
+        for row in cells:
+            self.people.print(f"[bold]{escape(row[0])}[/bold]", soft_wrap=True)
+            for heading, text in list(zip(headings, row, strict=True))[1:]:
+                if text:
+                    self.people.print(f"  {heading}: {cell(text)}", soft_wrap=True)
 
     def error(self, error: CannotGoOn) -> None:
         if self.as_json:
@@ -65,6 +87,11 @@ def cell(value: Any) -> str:
     color = _STATES.get(text)
     safe = escape(text)
     return f"[{color}]{safe}[/{color}]" if color else safe
+
+
+def _shown(value: Any) -> str:
+    """Times to the second, with a space to break at."""
+    return _TIME.sub(r"\1 \2Z", "" if value is None else str(value))
 
 
 def _field(row: Mapping[str, Any], path: str) -> Any:

@@ -1,4 +1,5 @@
-"""Sees to what was taken and never reported: it is offered again some times, then a person or the product decides."""
+"""Sees to what was taken and never reported: it is offered again some times, then a person or the product decides; a
+standing decision of theirs is followed some times and not for ever."""
 
 from __future__ import annotations
 
@@ -14,13 +15,17 @@ from services.send.bells import Bells
 from services.send.domain import moves
 from services.send.domain.message import Message
 from services.send.domain.moves import Move
-from services.send.domain.offer_moves import Terms, lapse, offered_again
+from services.send.domain.offer_moves import Terms, lapse, resent_by_policy
 from services.send.domain.state import State
 from services.send.ports import Messages, Offers
 
 _PAGE = 500
 _OUT = Gauge("replywire_external_messages", "Messages in the hands of customers' code, by status", ("status",))
 _NEVER_REPORTED = Counter("replywire_external_never_reported_total", "Messages given up after silence")
+_RESENDS_ENDED = Counter(
+    "replywire_external_resends_ended_total",
+    "Messages offered anew by their team's decision as often as it may be, and never reported: a person must look",
+)
 _log = get_logger(__name__)
 
 
@@ -72,8 +77,16 @@ class Lapsing:
         if fresh is None or fresh.state is not State.UNCONFIRMED:
             return
         if policy == "resend":
-            again = offered_again(fresh, now, "team policy")
-            if await self._messages.apply(again) and again.to is State.QUEUED:
+            again = resent_by_policy(fresh, now, "team policy", self._terms)
+            if again is None:
+                _RESENDS_ENDED.inc()
+                _log.error(
+                    "resent as often as it may be, and never reported: somebody has to decide",
+                    team_id=message.team,
+                    request_id=message.request_id,
+                    resends=self._terms.resends,
+                )
+            elif await self._messages.apply(again) and again.to is State.QUEUED:
                 self._bells.ring(message.team)
         elif policy == "assume_sent":
             assumed = moves.assumed_sent(fresh, now, "team policy", None)

@@ -52,6 +52,11 @@ class Settings(RuntimeSettings):
     accounts_heal_seconds: float = Field(default=3600, description="How often auth is asked for all accounts")
 
     external_lapses: int = Field(default=5, ge=1, description="Takers of one message that may fall silent")
+    external_resends: int = Field(
+        default=3,
+        ge=0,
+        description="How often a team's decision to resend what nobody can confirm offers one External message anew",
+    )
     external_patience_seconds: float = Field(default=86_400, description="How long a taken message may stay unreported")
     external_waiting: int = Field(default=400, description="Long polls in this process at once")
 
@@ -74,7 +79,7 @@ class Settings(RuntimeSettings):
 
     @property
     def external_terms(self) -> Terms:
-        return Terms(self.external_lapses, timedelta(seconds=self.external_patience_seconds))
+        return Terms(self.external_lapses, timedelta(seconds=self.external_patience_seconds), self.external_resends)
 
     @property
     def host_rests(self) -> tuple[timedelta, ...]:

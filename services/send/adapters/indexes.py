@@ -17,6 +17,7 @@ INDEXES: dict[str, list[dict[str, Any]]] = {
         {"keys": [("team", 1), ("offer.at", 1)], "partialFilterExpression": {"offer.at": {"$exists": True}}},
         {"keys": [("offer.ready", 1), ("created_at", 1)], "partialFilterExpression": {"offer.ready": False}},
         {"keys": [("state", 1), ("offer.at", 1)], "partialFilterExpression": {"state": "handed_out"}},
+        {"keys": [("state", 1), ("offer.test", 1)], "partialFilterExpression": {"state": "unconfirmed"}},
         {"keys": [("team", 1), ("created_at", -1), ("_id", -1)]},
         {"keys": [("account", 1), ("created_at", -1), ("_id", -1)]},
         owed.INDEX,

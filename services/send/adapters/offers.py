@@ -115,12 +115,15 @@ class Offers:
         return [message_of(document) for document in await found.to_list(limit)]
 
     async def counts(self, now: datetime) -> Mapping[str, int]:
-        """Of all teams: how many wait, are out, and are out beyond their lease."""
+        """Of all teams: how many are out, are out beyond their lease, and wait for a person's decision."""
         out: Document = {"state": State.HANDED_OUT.value}
         overdue = {**out, "offer.at": {"$lte": now}}
         return {
             "handed_out": await self._collection.count_documents(out),
             "overdue": await self._collection.count_documents(overdue),
+            "unconfirmed": await self._collection.count_documents(
+                {"state": State.UNCONFIRMED.value, "offer.test": {"$exists": True}}
+            ),
         }
 
     async def page(

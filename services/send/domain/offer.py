@@ -38,6 +38,8 @@ class Offer:
     unheard: int = 0
     """How many of `given` nothing was heard of."""
     first_at: datetime | None = None
+    resent: int = 0
+    """How often the team's standing decision had it offered anew, since a person last decided."""
     test: bool = False
     """A set-up's proof: nobody asked for it over the bus, so nobody is told."""
     names: Identities | None = None

@@ -24,10 +24,12 @@ _REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`lapses`: how many holders may fall silent; `patience`: how long all of it may take, from the first taking."""
+    """`lapses`: how many holders may fall silent; `patience`: how long all of it may take, from the first taking;
+    `resends`: how often a standing decision has it offered anew after that, before a person must look at it."""
 
     lapses: int
     patience: timedelta
+    resends: int = 3
 
 
 def lapse(message: Message, now: datetime, terms: Terms) -> Move | None:
@@ -63,13 +65,26 @@ def unconfirmed(message: Message, why: Failure, now: datetime, values: Mapping[s
     )
 
 
-def offered_again(message: Message, now: datetime, by: str) -> Move:
+def resent_by_policy(message: Message, now: datetime, by: str, terms: Terms) -> Move | None:
+    """As the team decided once for all. None: that was done often enough for nobody ever to report it, and it rests
+    `unconfirmed` until a person decides."""
+    offer = _offer(message)
+    return None if offer.resent >= terms.resends else offered_again(message, now, by, resent=offer.resent + 1)
+
+
+def offered_again(message: Message, now: datetime, by: str, resent: int = 0) -> Move:
     """A person takes the risk of a second copy: nobody who had it before is waited for any more. Their last words
     stay as they were, so that one of them said again is known and changes nothing."""
     offer = _offer(message)
     given = [replace(each, report=each.report or GIVEN_UP, earlier=True) for each in offer.given]
     move = moves.resend(message, now, by)
-    fresh = {"offer.given": _plain(given), "offer.unheard": 0, "offer.first_at": None, "offer.lease": None}
+    fresh = {
+        "offer.given": _plain(given),
+        "offer.unheard": 0,
+        "offer.first_at": None,
+        "offer.lease": None,
+        "offer.resent": resent,
+    }
     again = replace(
         move,
         due=None,

@@ -133,3 +133,25 @@ def test_an_unknown_kind_of_event_is_answered_with_the_known_ones() -> None:
     status, told = invoke("watch", "everything")
     assert status == 1
     assert "replies" in told["remedy"]
+
+
+@pytest.mark.parametrize("columns", [80, 120, 240])
+def test_an_id_is_never_cut_and_two_states_are_told_apart(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    account = "acc_5f0c7c2e9b7a4d1e8f3a6b2c"
+    row = {
+        "account_id": account,
+        "address": "alice@example.com",
+        "client": "smtp_imap",
+        "state": "connected",
+        "mailbox": {"state": "watching", "synced_to": "2026-11-23T20:56:08.713000Z"},
+        "trouble": "The server is away, and has been away for longer than anybody here can remember. " * 2,
+    }
+    shown = ("account_id", "address", "client", "state", "mailbox.state", "mailbox.synced_to", "trouble")
+    Output(as_json=False).table([row, row], shown, "none")
+    printed = capsys.readouterr().out
+    assert printed.count(account) == 2
+    assert printed.count("2026-11-23 20:56:08Z") == 2
+    assert printed.count("mailbox state") == (1 if columns == 240 else 2)

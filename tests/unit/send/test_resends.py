@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from replywire_contracts.v1.send import SendFailed
@@ -12,7 +12,7 @@ from services.send.adapters.documents import document_of, message_of, update_of
 from services.send.domain import moves
 from services.send.domain.message import Message
 from services.send.domain.moves import Move
-from services.send.domain.offer_moves import offered_again
+from services.send.domain.offer_moves import lapse, offered_again, resent_by_policy
 from services.send.domain.rulings import Heard, ruling
 from services.send.domain.state import State
 from tests.unit.send.messages import NOW, message
@@ -97,3 +97,28 @@ def test_what_is_given_back_while_unconfirmed_keeps_its_time() -> None:
     told = ruling(parked, report("released", "a"), NOW, TERMS.patience)
     assert told.move is not None
     assert told.move.values["expires"] == held.expires_at
+
+
+def test_a_standing_decision_is_followed_some_times_and_a_persons_begins_anew() -> None:
+    stored, now, step = fresh(), NOW, 1
+    for _ in range(TERMS.resends):
+        stored, now, step = silent(stored, now, step)
+        again = resent_by_policy(stored, now, "team policy", TERMS)
+        assert again is not None
+        assert again.to is State.QUEUED
+        stored, step = done(stored, again, step), step + 1
+    stored, now, step = silent(stored, now, step)
+    assert resent_by_policy(stored, now, "team policy", TERMS) is None, "nobody ever reports it: somebody must look"
+    stored, step = done(stored, offered_again(stored, now, "ada"), step), step + 1
+    stored, now, step = silent(stored, now, step)
+    assert resent_by_policy(stored, now, "team policy", TERMS) is not None
+
+
+def silent(stored: Message, now: datetime, step: int) -> tuple[Message, datetime, int]:
+    """Taken as often as it may be and never reported: unconfirmed."""
+    for number in range(TERMS.lapses):
+        held = taken(stored, f"lease-{step + number}", now, step + number)
+        assert held is not None
+        stored, now = held, now + 2 * TERM
+    step += TERMS.lapses
+    return done(stored, lapse(stored, now, TERMS), step), now, step + 1
