@@ -36,6 +36,7 @@ from services.auth.settings import Settings
 from services.auth.team_settings import TeamSettingsChanges
 from services.providers import registry
 from services.providers.protocols import Connect
+from services.runtime.api_keys import Keys as KnownKeys
 from services.runtime.app import App
 from services.runtime.owed import OwedEvents
 from services.runtime.rpc import serve
@@ -94,7 +95,7 @@ def build(settings: Settings) -> App:
         within=settings.proof_seconds,
     )
     audit = MongoAuditLog(app.db)
-    keys = Keys(api_keys, now)
+    keys = Keys(api_keys, now, KnownKeys.of(app.http.state).changed)
     http.install(app.http, connecting, accounts, keys, api_keys, audit)
     sessions = MongoPageSessions(app.client, app.db)
     links = Links(accounts, rings, sessions, settings.public_url, now)

@@ -144,7 +144,7 @@ def _key_routes(api: FastAPI, keys: Keys, api_keys: ApiKeys) -> None:
 
     @api.delete("/v1/api-keys/{key_id}", status_code=204, tags=["api-keys"])
     async def delete_key(key_id: str, caller: ManagesKeys, request: Request) -> None:
-        """It stops working everywhere within 30 seconds."""
+        """It stops working everywhere at once, and within 30 seconds at the latest."""
         await keys.delete(_who(caller, request), key_id)
 
 

@@ -20,6 +20,8 @@ from services.auth.ports import ApiKeys
 class Keys:
     api_keys: ApiKeys
     now: Callable[[], datetime]
+    changed: Callable[[str], None] = lambda _: None
+    """Tells every service to ask about this key anew; by default nobody listens, as in a command."""
 
     async def create(
         self, who: Who, name: str, scopes: Iterable[str], within: Iterable[str] | None
@@ -44,13 +46,15 @@ class Keys:
             raise Conflict(
                 "already_rotated", "This key was rotated or deleted meanwhile.", remedy="List the keys to see."
             )
+        self.changed(key_id)
         return ended, successor, text
 
     async def delete(self, who: Who, key_id: str) -> None:
-        """It stops working at once in auth, and within 30 seconds wherever it was just used."""
+        """It stops working at once; within 30 seconds wherever it was just used and the hint did not arrive."""
         key = await self._existing(who, key_id)
         if not await self.api_keys.delete(key, _note(who, key, Action.KEY_DELETED, self.now())):
             raise no_such_key()
+        self.changed(key_id)
 
     async def _existing(self, who: Who, key_id: str) -> ApiKey:
         key = await self.api_keys.of_team(who.team_id, key_id)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from services.runtime import bus, health, logging, mongo, tracing
 from services.runtime.advisories import Advisories
+from services.runtime.api_keys import Keys
 from services.runtime.bodies import Bodies
 from services.runtime.dead_letters import DeadLetters
 from services.runtime.health import Check, Health
@@ -147,6 +148,7 @@ class App:
         self.health.checks["mongodb"] = health.mongodb(self.db)
         self.health.held_back_by = "waiting for what it stands on"
         await self._until_provisioned()
+        await Keys.of(self.http.state).hear(self.nc)
         for hook in self._start_hooks:
             await hook()
         for endpoint in self.endpoints:

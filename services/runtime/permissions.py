@@ -71,6 +71,8 @@ EXTERNAL_VERBS: Mapping[str, str] = {
 }
 """What a team's own code may ask over the bus, and who answers."""
 
+KEY_HINTS = "hint.v1.auth.key.*"
+"""auth tells every service that an API key has changed."""
 MAX_DELIVERIES = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 
 
@@ -135,7 +137,7 @@ def rights(user: str, team: str = "*") -> Rights:
             _object_store(BODIES.name),
             [hints(user)],
         ),
-        subscribe=_sorted(answered, watched, [f"_INBOX_{user}.>", hints(user)]),
+        subscribe=_sorted(answered, watched, [f"_INBOX_{user}.>", hints(user), KEY_HINTS]),
         allow_responses=bool(answered),
     )
 

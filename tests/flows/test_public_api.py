@@ -132,6 +132,19 @@ async def test_a_creation_sent_again_under_its_key_creates_nothing_more(world: W
         assert (await api.post("/v1/api-keys", json=body, headers=refused)).status_code == 201
 
 
+async def test_a_deleted_key_opens_nothing_anywhere_although_every_service_knew_it(world: World) -> None:
+    lists = ("/v1/accounts", "/v1/messages", "/v1/mailboxes", "/v1/replies")
+    scopes = ["accounts:read", "messages:read", "mailboxes:read", "replies:read"]
+    async with world.client() as admin:
+        made = (await admin.post("/v1/api-keys", json={"scopes": scopes})).json()
+        async with world.client(made["key"]) as api:
+            assert [(await api.get(path)).status_code for path in lists] == [200] * 4
+            assert (await admin.delete(f"/v1/api-keys/{made['key_id']}")).status_code == 204
+            async with asyncio.timeout(10):  # what is known of a key is known for 30 seconds otherwise
+                while {(await api.get(path)).status_code for path in lists} != {401}:
+                    await asyncio.sleep(0.05)
+
+
 # -- another team ----------------------------------------------------------------------------------------------------
 
 
@@ -232,10 +245,10 @@ unexpected-methods = []  # every route's 405 is asked for above
 [phases.stateful.generation]
 max-examples = 30
 
-# 400 and 422 beside what this check takes for accepted or for a matter of state (404, 409, ...): there are refusals that
-# no schema can tell, of a cursor that is none of ours, a host that is no mail server, a time outside a window. They are
-# held to more by the check `problems_are_the_promised_ones`: the code is one that the route names, and never the one
-# that means "not as described".
+# 400 and 422 beside what this check takes for accepted or for a matter of state (404, 409, ...): there are refusals
+# that no schema can tell, of a cursor that is none of ours, a host that is no mail server, a time outside a window.
+# They are held to more by the check `problems_are_the_promised_ones`: the code is one that the route names, and never
+# the one that means "not as described".
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", "400", "401", "403", "404", "409", "422", "429", "5xx"]
 """

@@ -105,6 +105,17 @@ async def test_a_known_key_with_its_scope_opens_and_names_the_team(http: httpx.A
     assert app.http.state.asked == 1
 
 
+async def test_a_key_is_asked_about_anew_once_auth_hints_at_it(
+    http: httpx.AsyncClient, app: App, nc: NatsClient
+) -> None:
+    await http.get("/mine", headers=KEY)
+    await nc.publish("hint.v1.auth.key.another")
+    await nc.publish("hint.v1.auth.key.k1")
+    async with asyncio.timeout(10):  # known for 30 seconds otherwise
+        while app.http.state.asked == 1:
+            assert (await http.get("/mine", headers=KEY)).status_code in (200, 429)
+
+
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer rw_bad"}, {"Authorization": "Basic rw_good"}, {"Authorization": "Bearer"}]
 )
