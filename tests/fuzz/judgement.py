@@ -20,6 +20,7 @@ with atheris.instrument_imports(include=["services.reply_matching.domain"]):
     from services.reply_matching.domain.headers import parse_block
     from services.reply_matching.domain.html import sanitise
 
+from tests.corpora.held_out_set import held_out
 from tests.unit.judgement.posted import MAILS, tracked
 
 BUDGET = 60
@@ -39,6 +40,8 @@ def main(seconds: int, folder: str | None) -> None:
         corpus.mkdir(parents=True, exist_ok=True)
         for path in MAILS.glob("*.eml"):
             (corpus / path.name).write_bytes(path.read_bytes())
+        for one in held_out():
+            (corpus / one.name).write_bytes(one.raw)
         options = [
             f"-max_total_time={seconds}",
             "-max_len=20000",

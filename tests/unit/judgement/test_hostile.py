@@ -69,6 +69,12 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "quotes": lambda size: b"From: a@b\n\n" + b"> " * (size // 2),
     "quoted lines": lambda size: b"From: a@b\n\n" + b"> x\n" * (size // 4),
     "attributions": lambda size: b"From: a@b\n\n" + b"On 1 May, a@b\n" * (size // 14),
+    "attributions without a verb": lambda size: (
+        b"From: a@b\n\n" + (b"10:10 2024 " + b"<a@b" * 90 + b":\n") * (size // 372)
+    ),
+    "half attributions": lambda size: b"From: a@b\n\n" + (b"10:10 2024 " + b"<" + b"a" * 350 + b":\n") * (size // 364),
+    "dates": lambda size: b"From: a@b\n\n" + b"pe 20. lokakuuta\n" * (size // 17),
+    "wishes": lambda size: b"From: a@b\n\n" + b"this is an automatically mich me ne souhaite " * (size // 46),
     "labels": lambda size: b"From: a@b\n\n" + b"From: x\n \n" * (size // 10),
     "refusals": lambda size: b"From: mailer-daemon@b\n\n" + b"<a@b>: 550 could not be delivered\n" * (size // 34),
     "addresses": lambda size: b"From: mailer-daemon@b\nSubject: undelivered\n\n" + b"a@b.c " * (size // 6),

@@ -53,6 +53,14 @@ def test_of_two_tracked_messages_in_references_the_nearer_is_answered() -> None:
     assert [other.request_id for other in verdict.others] == ["r1"]
 
 
+def test_an_answer_to_a_follow_up_belongs_to_the_follow_up_whatever_its_first_message_was() -> None:
+    found = known(tracked("first"), tracked("followup"))
+    answer = block(in_reply_to="<followup@example.com>", references="<first@example.com> <followup@example.com>")
+    verdict = verdict_on(answer, found)
+    assert verdict.tracked is not None
+    assert verdict.tracked.request_id == "followup"
+
+
 def test_in_reply_to_counts_before_references() -> None:
     found = known(tracked("r1"), tracked("r2"))
     verdict = verdict_on(block(in_reply_to="<r1@example.com>", references="<r1@example.com> <r2@example.com>"), found)
