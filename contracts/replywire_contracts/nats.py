@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Generic, Self, TypeVar
 
 import nats
@@ -43,6 +43,7 @@ E = TypeVar("E", bound=Event)
 INLINE_LIMIT = 512 * 1024
 """Octets an encoded event may have; what is more goes to the object store first (NATS' own limit is 1 MiB)."""
 
+_TRACE = ("traceparent", "tracestate")
 _ACK_WAIT_SECONDS = 60.0
 _BATCH = 32
 _FETCH_SECONDS = 5.0
@@ -122,6 +123,13 @@ class Subscription(Generic[E]):
                     self._done = max(self._done, message.metadata.sequence.stream)
                     self._in_hand.popleft()
 
+    @property
+    def trace(self) -> dict[str, str]:
+        """The trace of the event that the loop has in hand, as the headers of W3C Trace Context: what OpenTelemetry's
+        `extract` reads. Empty where nobody traces."""
+        headers = (self._in_hand[0].headers or {}) if self._in_hand else {}
+        return {name: headers[name] for name in _TRACE if name in headers}
+
     async def _take_place(self, config: ConsumerConfig) -> None:
         try:
             place = await self._jetstream.consumer_info(self._stream, self._durable)
@@ -191,8 +199,11 @@ class Replywire:
     async def __aexit__(self, *_: object) -> None:
         await self.connection.drain()
 
-    async def publish(self, event: Event, *, timeout: float = 5.0) -> None:
+    async def publish(self, event: Event, *, timeout: float = 5.0, trace: Mapping[str, str] | None = None) -> None:
         """Store the event; returns once the server has it. Publishing the same event twice is harmless.
+
+        `trace`: your own, as the headers of W3C Trace Context that OpenTelemetry's `inject` fills in; the events that
+        tell what became of it carry it on.
 
         Bodies and attachments too large for an event go to the object store first. Raises `PublishUnknown` where no
         answer came within `timeout` seconds.
@@ -206,7 +217,7 @@ class Replywire:
                 event.nats_subject,
                 payload,
                 stream=stream_of(type(event)).name,
-                headers=event.nats_headers(),
+                headers=event.nats_headers() | {name: trace[name] for name in _TRACE if trace and name in trace},
                 timeout=timeout,
             )
         except (NatsTimeout, TimeoutError) as silence:

@@ -22,6 +22,11 @@ def outgoing() -> dict[str, str]:
     return headers
 
 
+def traceparent() -> str:
+    """The current trace's, to be kept with what will be told later; empty outside of one."""
+    return outgoing().get("traceparent", "")
+
+
 @contextmanager
 def incoming(name: str, headers: Mapping[str, str] | None, **facts: str) -> Iterator[None]:
     """Go on with the sender's trace in a span called `name`. `facts` are ids alone: spans leave the machine."""

@@ -13,6 +13,7 @@ from replywire_contracts.event import Event
 from replywire_contracts.v1.send import SendRequested
 
 from services.providers.types import Identities, Outgoing
+from services.runtime import tracing
 from services.runtime.bodies import BodyMissing
 from services.runtime.failpoints import hit
 from services.runtime.outcomes import Refused
@@ -107,7 +108,7 @@ class Intake:
         draft = draft_of(request, contents, mailbox.address, earlier, now)
         outgoing = freeze(draft, self._limits)
         message = replace(
-            blank_message(request, now),
+            blank_message(request, now, tracing.traceparent()),
             sender=outgoing.envelope.sender,
             recipients=outgoing.envelope.recipients,
             subject=draft.subject,
@@ -183,7 +184,9 @@ class Intake:
 
     async def _store_refused(self, request: SendRequested, content: str, invalid: InvalidField, now: datetime) -> Taken:
         """Kept as failed: the same request again is answered the same, and people can read why."""
-        message = replace(blank_message(request, now), state=State.FAILED, due=None, expires_at=None)
+        message = replace(
+            blank_message(request, now, tracing.traceparent()), state=State.FAILED, due=None, expires_at=None
+        )
         why = failure("invalid_request", f"{invalid.field} {invalid.problem}", invalid.remedy)
         kept = {"failure": {**why.model_dump(), "field": invalid.field}}
         return await self._insert(

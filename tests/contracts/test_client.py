@@ -142,6 +142,21 @@ async def test_large_parts_travel_by_reference_and_come_back_whole(replywire: Re
         await replywire.body(Body(object_ref="never-there"))
 
 
+async def test_a_trace_goes_in_with_an_event_and_comes_out_with_it(replywire: Replywire) -> None:
+    trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "vendor=1"}
+    found: dict[str, dict[str, str]] = {}
+    async with asyncio.timeout(20), replywire.subscribe(SendAccepted, team="acme", durable="crm") as events:
+        await replywire.publish(accepted("a"), trace=trace | {"Nats-Msg-Id": "not for a trace to say"})
+        await replywire.publish(accepted("b"))
+        async for event in events:
+            found[event.id] = events.trace
+            if len(found) == 2:
+                break
+    assert found == {"accepted-a": trace, "accepted-b": {}}
+    stored = await replywire.connection.jetstream().get_msg("SENDS", 1)
+    assert (stored.headers or {})["Nats-Msg-Id"] == "accepted-a"
+
+
 async def test_silence_of_the_server_is_unknown_and_not_failed(own_nats: RunningServer) -> None:
     client = await Replywire.connect(own_nats.url)
     await provision_bus(client.connection, stream_max_bytes=64 * 2**20)

@@ -135,6 +135,8 @@ def update_of(move: Move, step: str) -> tuple[Document, Document | None]:
         push["history"] = {"$each": [line], "$slice": -HISTORY_LINES}
     owed = None if move.event is None else owe(move.event)
     if owed is not None:
+        if move.trace:
+            owed["trace"] = {"traceparent": move.trace}
         push["owed"] = owed
     if push:
         update["$push"] = push

@@ -38,6 +38,8 @@ class Message:
     correlation_id: str
     causation_id: str
     created_at: datetime
+    trace: str = ""
+    """The `traceparent` its request came with: what becomes of it is told in the same trace, however much later."""
     metadata: str = "{}"
     """JSON text: opaque to us, and to the database (any key or number is legal in it)."""
     mime: bytes | None = field(default=None, repr=False)

@@ -37,6 +37,8 @@ class Move:
     """The line of history, besides its time and state; None: none is written."""
     event: Event | None = None
     """Owed from this write on."""
+    trace: str = ""
+    """The one that the event belongs to."""
 
     @property
     def unannounced(self) -> Mapping[str, Any] | None:
@@ -123,6 +125,7 @@ def sent(
         values=values,
         note=note,
         event=facts.sent(message, identities, recipients, now, sent_at or now),
+        trace=message.trace,
     )
 
 
@@ -148,6 +151,7 @@ def deferred(message: Message, failure: Failure, retry_at: datetime, now: dateti
         values=values,
         note={"attempt": message.attempts, "retry_at": retry_at, **failure.model_dump(exclude_defaults=True)},
         event=facts.deferred(message, failure, retry_at, now),
+        trace=message.trace,
     )
 
 
@@ -166,6 +170,7 @@ def failed(message: Message, failure: Failure, now: datetime, recipients: tuple[
         },
         note={"attempt": message.attempts, **failure.model_dump(exclude_defaults=True)},
         event=facts.failed(message, failure, now, recipients),
+        trace=message.trace,
     )
 
 
@@ -181,6 +186,7 @@ def dropped(message: Message, failure: Failure, now: datetime) -> Move:
         values={"failure": failure.model_dump()},
         note=failure.model_dump(exclude_defaults=True),
         event=facts.failed(message, failure, now),
+        trace=message.trace,
     )
 
 
@@ -224,6 +230,7 @@ def unconfirmed(message: Message, failure: Failure, now: datetime) -> Move:
         values={"failure": failure.model_dump()},
         note={"attempt": message.attempts, **failure.model_dump(exclude_defaults=True)},
         event=facts.unconfirmed(message, failure, now),
+        trace=message.trace,
     )
 
 
@@ -265,6 +272,7 @@ def cancelled(
         attempt=message.attempts,
         note=note,
         event=facts.cancelled(message, reason, now),
+        trace=message.trace,
     )
 
 

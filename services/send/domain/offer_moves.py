@@ -128,6 +128,7 @@ def stays(message: Message, values: Mapping[str, Any], note: Mapping[str, Any], 
         offer_at=offer.at,
         values=values,
         note=note,
+        trace=message.trace,
     )
 
 

@@ -11,7 +11,7 @@ from services.send.domain.message import Message, document_id
 from services.send.domain.state import State
 
 
-def blank_message(request: SendRequested, now: datetime) -> Message:
+def blank_message(request: SendRequested, now: datetime, trace: str = "") -> Message:
     return Message(
         id=document_id(request.team_id, request.request_id),
         team=request.team_id,
@@ -26,6 +26,7 @@ def blank_message(request: SendRequested, now: datetime) -> Message:
         marker="",
         correlation_id=request.correlation_id,
         causation_id=request.id,
+        trace=trace,
         created_at=now,
         metadata=json.dumps(request.metadata),
         expires_at=request.expires_at,
