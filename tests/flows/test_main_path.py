@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
+import sys
+import textwrap
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,8 +16,12 @@ from replywire_contracts.v1.reply import AutoReplyDetected, BounceDetected, Repl
 from replywire_contracts.v1.send import SendAccepted, SendFailed, SendSent
 from replywire_contracts.v1.values import Address, Body
 
+from tests.flows.settling import bus
 from tests.flows.world import ADA, GRACE, World, a_world, reply_to
+from tests.servers.stack import TEAM
 
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "contracts" / "examples"
 pytestmark = [pytest.mark.xdist_group("flows"), pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -108,6 +117,69 @@ async def test_bad_input_is_refused_by_field_and_remedy(world: World) -> None:
         [failed] = await world.heard.wait(SendFailed, request_id=request_id)
         assert field in failed.failure.words + failed.failure.reason, failed.failure
         assert failed.failure.remedy, failed.failure
+
+
+@contextlib.asynccontextmanager
+async def program(path: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A product's own, as a process; ended in the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-u", str(path), *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def line_of(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        return (await process.stdout.readline()).decode().strip()
+
+
+async def until_subscribed(world: World, durable: str) -> None:
+    """Its place in the stream of answers is taken."""
+    async with bus(world) as js, asyncio.timeout(60):
+        while durable not in {place.name for place in await js.consumers_info("REPLIES")}:
+            await asyncio.sleep(0.05)
+
+
+async def test_the_contracts_examples_send_a_mail_and_print_its_answer(world: World) -> None:
+    account, url = await world.connect(), world.running.stack.nats_url_for("product")
+    async with program(EXAMPLES / "subscribe.py", url, TEAM) as subscriber:
+        await until_subscribed(world, f"example-{TEAM}")
+        async with program(EXAMPLES / "publish.py", url, TEAM, account, GRACE) as publisher:
+            kind, request_id = (await line_of(publisher)).split()
+            assert await publisher.wait() == 0
+        assert kind == SendSent.kind()
+        [sent] = await world.heard.wait(SendSent, request_id=request_id)
+        world.answer(sent, "Friday it is.")
+        assert await line_of(subscriber) == f"{request_id} {GRACE} Friday it is."
+
+
+async def test_the_readmes_program_sends_a_mail_and_prints_its_answer(world: World, tmp_path: Path) -> None:
+    account, stack = await world.connect(), world.running.stack
+    [shown] = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    for written, here in {
+        "nats://localhost:4222": stack.nats_url_for("product"),
+        'user="product", password=...': f'user="product", password="{stack.secrets.nats["product"]}"',
+        "acc_...": account,
+        'team_id="acme"': f'team_id="{TEAM}"',
+        'team="acme"': f'team="{TEAM}"',
+    }.items():
+        assert written in shown, written
+        shown = shown.replace(written, here)
+    head, start, body = shown.partition("async with")
+    program_file = tmp_path / "shown.py"
+    whole = f"{head}\nimport asyncio\nasync def main():\n{textwrap.indent(start + body, '    ')}\nasyncio.run(main())\n"
+    program_file.write_text(whole)
+    async with program(program_file) as product:
+        [sent] = await world.heard.wait(SendSent, request_id="order-17-welcome")
+        await until_subscribed(world, "crm")
+        world.answer(sent, "Friday suits me.")
+        assert await line_of(product) == "order-17-welcome human Friday suits me."
 
 
 def bounce_of(own: str, recipient: str = GRACE) -> bytes:
