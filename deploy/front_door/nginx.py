@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.front_door import table
-from services.runtime.problem_shape import MEDIA_TYPE, HttpProblem
+from services.runtime.problem_shape import MEDIA_TYPE, HttpProblem, no_such_path
 
 PORT = 8100
 
@@ -96,7 +96,7 @@ _UNKNOWN = (
 )
 _ERRORS = {
     400: HttpProblem(400, "invalid_request", "The request cannot be read."),
-    404: HttpProblem(404, "not_found", "There is nothing at this path."),
+    404: no_such_path(),
     405: HttpProblem(405, "method_not_allowed", headers={"Allow": "GET, HEAD"}),
     408: HttpProblem(408, "too_slow", "The rest of the body did not come in time.", remedy="Send the request again."),
     412: HttpProblem(412, "precondition_failed"),

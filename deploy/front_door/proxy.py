@@ -21,7 +21,7 @@ from deploy.front_door.requests import Gone, Incoming, Stopped
 from deploy.front_door.settings import FrontDoorSettings
 from deploy.front_door.shares import Shares
 from services.runtime.logging import get_logger
-from services.runtime.problem_shape import MAYBE_DONE, HttpProblem, not_found
+from services.runtime.problem_shape import MAYBE_DONE, HttpProblem, no_such_path
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -81,7 +81,7 @@ class FrontDoor:
     async def _pass_on(self, request: Incoming, answer: Answer, service: str | None, target: bytes) -> None:
         """Raises `HttpProblem`, `Stopped`, or `Gone` where the client has left."""
         if service not in self._settings.upstreams:
-            raise not_found("There is nothing at this path.")
+            raise no_such_path()
         await request.hold()
         with self._shares.one_more(request.client):
             await self._while_waited_for(request, answer, service, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -9,7 +10,7 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 from services.auth import http_problems
 from services.auth.connecting import Connecting, Who
 from services.auth.domain.account import State
-from services.auth.domain.audit import Actor
+from services.auth.domain.audit import Actor, AuditRecord
 from services.auth.domain.refusals import no_such_account
 from services.auth.http_shapes import AccountOut, AuditOut, ConnectIn, KeyIn, KeyOut, NewKeyOut, RotateIn, UpdateIn
 from services.auth.keys import Keys
@@ -34,10 +35,21 @@ def install(
     async def read_audit(caller: ReadsAudit, cursor: Cursor = None, limit: Limit = 50) -> Page[AuditOut]:
         """Who changed what and when, the newest first."""
         found = await audit.page(caller.team_id, after(cursor, "id"), limit)
+        names = await _names_of_keys(caller.team_id, found, api_keys)
         return Page(
-            items=[AuditOut.of(record) for record in found],
+            items=[AuditOut.of(record, names.get(record.actor, "")) for record in found],
             next=encode_cursor({"id": found[-1].record_id}) if len(found) == limit else None,
         )
+
+
+async def _names_of_keys(team_id: str, records: Sequence[AuditRecord], api_keys: ApiKeys) -> dict[str, str]:
+    """By actor; of a key that is gone, where one of these records still tells its name."""
+    told = {Actor.key(one.subject).name: one.details.get("name", "") for one in records if "scopes" in one.details}
+    for actor in {one.actor for one in records if one.actor.startswith(Actor.key("").name)}:
+        key = await api_keys.of_team(team_id, actor.partition(":")[2])
+        if key is not None:
+            told[actor] = key.name
+    return told
 
 
 def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) -> None:

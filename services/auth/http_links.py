@@ -22,7 +22,7 @@ _Writer = Annotated[Caller, Depends(api_key("links:write"))]
 _REFUSALS = refusals(
     {
         422: {
-            UNFIT: "`purpose`, `role` and `account_id` do not fit together, or people cannot be sent back to `return_to`"
+            UNFIT: "`purpose`, `role`, `account_id` do not fit together, or people cannot be sent back to `return_to`"
         }
     }
 )

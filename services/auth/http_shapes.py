@@ -185,16 +185,18 @@ class AuditOut(BaseModel):
     record_id: str = Field(examples=["018f3b5e7c2a"])
     at: datetime
     actor: str = Field(examples=["key:Ab3dE6gH9jK2"])
+    actor_name: str = Field(examples=["CRM"], description="The key's name, where it is one that has a name")
     action: str = Field(examples=["account.connected"])
     subject: str = Field(examples=["acc_5f0c7c2e9b7a4d1e8f3a6b2c"])
     details: dict[str, str] = Field(examples=[{"client": "smtp_imap"}])
 
     @classmethod
-    def of(cls, record: AuditRecord) -> AuditOut:
+    def of(cls, record: AuditRecord, actor_name: str) -> AuditOut:
         return cls(
             record_id=record.record_id,
             at=record.at,
             actor=record.actor,
+            actor_name=actor_name,
             action=record.action.value,
             subject=record.subject,
             details=dict(record.details),

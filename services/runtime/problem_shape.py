@@ -103,6 +103,10 @@ def invalid(field: str, detail: str, remedy: str | None = None) -> HttpProblem:
     return HttpProblem(422, INVALID, detail, field=field, remedy=remedy)
 
 
+def no_such_path() -> HttpProblem:
+    return HttpProblem(404, "not_found", "There is nothing at this path.", remedy="`/v1/reference` has every path.")
+
+
 def unfit(field: str, detail: str, remedy: str | None = None) -> HttpProblem:
     """Every field is as described, and what they say together, or about the world, cannot be."""
     return HttpProblem(422, "invalid_value", detail, field=field, remedy=remedy)

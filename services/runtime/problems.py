@@ -23,6 +23,7 @@ from services.runtime.problem_shape import (
     Problem,
     WrongField,
     invalid,
+    no_such_path,
     not_found,
     unfit,
 )
@@ -58,13 +59,16 @@ def of(error: Exception) -> HttpProblem | None:
             return error
         case RequestValidationError():
             return of_validation(error.errors())
+        case HTTPException(status_code=404):
+            return no_such_path()
         case HTTPException(status_code=400):  # FastAPI's word for a body that is no text, or nested beyond reading
             return HttpProblem(400, INVALID, "The body cannot be read.")
         case HTTPException():
             code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
-            known = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-            said = {404: "There is nothing at this path."}.get(error.status_code, str(error.detail))
-            return HttpProblem(error.status_code, known.get(error.status_code, code), said, headers=error.headers)
+            known = {405: "method_not_allowed", 413: "too_large"}
+            return HttpProblem(
+                error.status_code, known.get(error.status_code, code), str(error.detail), headers=error.headers
+            )
         case Malformed():
             return unfit(error.field, error.reason, error.remedy)
         case Refused():

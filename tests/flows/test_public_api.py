@@ -18,7 +18,18 @@ import pytest_asyncio
 
 from deploy.front_door import document, table
 from services.runtime.operations import scopes_of
-from tests.flows.api_world import DOCUMENT, OPERATIONS, ROOT, World, a_world, document_of, is_problem, requests, sent
+from tests.flows.api_world import (
+    BOB,
+    DOCUMENT,
+    OPERATIONS,
+    ROOT,
+    World,
+    a_world,
+    document_of,
+    is_problem,
+    requests,
+    sent,
+)
 from tests.servers.stack import TEAM
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -82,7 +93,9 @@ async def test_what_is_nowhere_and_what_cannot_be_read_is_told_in_the_same_shape
             "/openapi.json",
             "/v1/accounts/%2e%2e/%2e%2e/metrics",
         ):
-            is_problem(await api.get(path), 404)
+            answer = await api.get(path)
+            is_problem(answer, 404)
+            assert table.REFERENCE in answer.json()["remedy"]
         as_json = {"Content-Type": "application/json"}
         for content in (b"{", b"[" * 100_000, b"\xff\xfe", b"nonsense"):
             answer = await api.post("/v1/accounts", content=content, headers=as_json)
@@ -125,6 +138,8 @@ async def test_a_creation_sent_again_under_its_key_creates_nothing_more(world: W
         )
         assert {answer.status_code for answer in answers} <= {201, 409}
         assert len({answer.json()["key_id"] for answer in answers if answer.status_code == 201}) == 1
+        named = {one["actor_name"] for one in (await api.get("/v1/audit")).json()["items"]}
+        assert "this machine" in named, "who did it is told by name beside the id"
         names = [key["name"] for key in (await api.get("/v1/api-keys", params={"limit": 200})).json()["items"]]
         assert (names.count("once"), names.count("burst")) == (1, 1)
         refused = {"Idempotency-Key": "corrected-1"}
@@ -207,6 +222,23 @@ def _alike(answer: httpx.Response, ids: set[str]) -> str:
         text = text.replace(value, "<asked>")
     text = text.replace(answer.headers["x-request-id"], "<id>")
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b[0-9a-f]{24,}\b", "<made>", text)
+
+
+async def test_an_external_address_is_only_a_claim_and_keeps_nobody_from_the_mailbox_itself(world: World) -> None:
+    sandbox = world.running.sandbox
+    mailbox = {"client": "smtp_imap", "address": BOB, "settings": sandbox.settings_for(BOB)}
+    mailbox["secret"] = {"password": sandbox.users[BOB]}
+    async with world.client() as own, world.foreign as foreign:
+        claimed = await own.post("/v1/external/accounts", json={"address": BOB})
+        assert claimed.status_code == 201, claimed.text
+        theirs = await foreign.post("/v1/accounts", json=mailbox)
+        assert theirs.status_code == 201, theirs.text
+        assert theirs.json()["account_id"] != claimed.json()["account_id"]
+        proved = await own.post("/v1/accounts", json=mailbox)  # and in one's own team it takes the claim's place
+        assert (proved.status_code, proved.json()["account_id"]) == (200, claimed.json()["account_id"])
+        assert (proved.json()["client"], proved.json()["state"]) == ("smtp_imap", "connected")
+        for api, account in ((own, proved), (foreign, theirs)):
+            assert (await api.delete(f"/v1/accounts/{account.json()['account_id']}")).status_code == 204
 
 
 # -- everything else -------------------------------------------------------------------------------------------------
