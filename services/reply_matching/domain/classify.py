@@ -103,23 +103,12 @@ def _of_message(mail: Mail, received_at: datetime | None) -> Classification:
     said = says_it_is_automatic(text)
     weight, signs = weight + SAYING_SO * len(said), signs + said
     challenged = challenge_signs(headers, subject, text)
-    if challenged and (weight or challenged[0].sign != "challenge_words"):
+    if challenged and (weight or _asks_unbidden(challenged[0].sign, headers)):
         return Classification(Class.CHALLENGE, Confidence.PROBABLE, signs + challenged)
     if weight >= AUTOMATIC_ENOUGH:
-        away = away_words(f"{subject}\n{text}")
-        listed = list_signs(headers)
-        # "Automatic reply: … until the 24th" speaks of absence, in whatever words.
-        answer = any(one.sign == "automatic_subject" for one in signs)
-        back = None
-        if away or answer:
-            back = return_date(f"{subject}. {text}", _received(headers, received_at), only_until=not away)
-        if away or back:
-            away = away or f"until {back}"
-            evidence = (*signs, Evidence("absence_words", away))
-            return Classification(Class.OUT_OF_OFFICE, _sure(signs), evidence, return_date=back)
-        return Classification(Class.LIST if listed else Class.AUTO_REPLY, _sure(signs), signs + listed)
+        return _of_machine(headers, subject, text, signs, received_at)
     listed = list_signs(headers)
-    if listed and b"in-reply-to" not in headers and b"references" not in headers:
+    if listed and not _answers(headers):
         return Classification(Class.LIST, Confidence.PROBABLE, listed + signs)
     evidence = (Evidence("no_sign_of_a_machine"), *signs, *listed)
     return Classification(
@@ -128,6 +117,31 @@ def _of_message(mail: Mail, received_at: datetime | None) -> Classification:
         evidence,
         unsubscribe_request=asks_to_unsubscribe(text) or asks_to_unsubscribe(_own_subject(subject)),
     )
+
+
+def _of_machine(
+    headers: Headers, subject: str, text: str, signs: tuple[Evidence, ...], received_at: datetime | None
+) -> Classification:
+    away = away_words(f"{subject}\n{text}")
+    back = None
+    # "Automatic reply: ... until the 24th" speaks of absence, in whatever words.
+    if away or any(one.sign == "automatic_subject" for one in signs):
+        back = return_date(f"{subject}. {text}", _received(headers, received_at), only_until=not away)
+    if away or back:
+        evidence = (*signs, Evidence("absence_words", away or f"until {back}"))
+        return Classification(Class.OUT_OF_OFFICE, _sure(signs), evidence, return_date=back)
+    listed = list_signs(headers)
+    return Classification(Class.LIST if listed else Class.AUTO_REPLY, _sure(signs), signs + listed)
+
+
+def _asks_unbidden(sign: str, headers: Headers) -> bool:
+    """Whether a question without any sign of a machine is a filter's: people ask to confirm things too, and their
+    answers carry our own subject."""
+    return sign == "challenge_field" or (sign == "challenge_subject" and not _answers(headers))
+
+
+def _answers(headers: Headers) -> bool:
+    return b"in-reply-to" in headers or b"references" in headers
 
 
 def _own_subject(subject: str) -> str:

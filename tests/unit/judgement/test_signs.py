@@ -95,6 +95,14 @@ def test_a_question_to_the_sender_is_a_challenge(text: str) -> None:
     assert _class("Subject: Re: x\nIn-Reply-To: <a@example.com>\n", text) == "human", "a person may write so too"
 
 
+def test_a_persons_answer_to_our_own_question_is_no_challenge() -> None:
+    answer = "Subject: Re: Please verify your e-mail address\nIn-Reply-To: <a@example.com>\n"
+    assert _class(answer, "I clicked the link, https://example.com/c, but it does not open.") == "human"
+    assert _class("Subject: Please verify your e-mail address\n", "Click the link to have your mail delivered.") == (
+        "challenge"
+    )
+
+
 def test_a_question_dressed_as_a_report_of_delay_is_a_challenge() -> None:
     report = (
         "From: {sender}\nSubject: Re: offer (action required)\nContent-Type: multipart/report; "
