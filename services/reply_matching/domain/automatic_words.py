@@ -14,7 +14,7 @@ _SAYS_SO = re.compile(
     rf"this is an? (?:automat(?:ed|ic|ically[- ]generated)|(?:auto|computer|system|machine)[- ]?generated) {_KIND}|"
     rf"this (?:automat\w{{2,4}} )?{_KIND} (?:was|is|has been) (?:sent|created|generated) automatically|"
     rf"this {_KIND} (?:was|is|has been) (?:automatically|auto-?) ?(?:sent|created|generated)|"
-    rf"do not (?:reply|respond) to this (?:automat\w{{2,4}} )?{_KIND}|"
+    rf"do not (?:reply|respond) to this (?:automat\w{{2,4}} )?{_KIND}(?! address)|"
     r"dies ist eine automatisch(?:e| \w{7,12}) (?:antwort|nachricht|e-?mail|mail)|"
     r"diese (?:antwort|nachricht|e-?mail|mail) wurde automatisch (?:generiert|erstellt|erzeugt|vers\w{4,6})|"
     r"ceci est une? (?:réponse|message|e-?mail|courriel|mail) (?:automatique|\w{4,7} automatiquement)|"

@@ -63,9 +63,18 @@ _AWAY = re.compile(
 )
 
 
+_GOES_ON = re.compile(
+    r"\s?(?!(?:re|aw|fwd?|sv|antw|rv|odp|to your|from|von|vom|de|du|di|da|van|od|från|fra|für|sur|sobre)\b)"
+    r"[a-z\u00c0-\u024f\u0400-\u04ff]"
+)
+
+
 def subject_is_automatic(subject: str) -> bool:
-    """The subject opens with the words that a mail system puts before its own answer."""
-    return _AUTOMATIC_SUBJECT.match(_plain(subject[:200])) is not None
+    """The subject opens with the words that a mail system puts before its own answer. People write of autoresponders
+    and of tomorrow's absence too, and then go on in words."""
+    text = _plain(subject[:200])
+    found = _AUTOMATIC_SUBJECT.match(text)
+    return found is not None and (found.group().endswith(":") or _GOES_ON.match(text, found.end()) is None)
 
 
 def subject_is_out_of_office(subject: str) -> bool:

@@ -99,7 +99,16 @@ def test_a_machines_subject_is_known(subject: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "subject", ["Re: Automatic reply: Offer", "AW: Abwesenheitsnotiz", "Automatic doors: offer", "Auto: Kauf"]
+    "subject",
+    [
+        "Re: Automatic reply: Offer",
+        "AW: Abwesenheitsnotiz",
+        "Automatic doors: offer",
+        "Auto: Kauf",
+        "Autoresponder integration",
+        "Auto-reply feature: a question",
+        "Fuori ufficio domani?",
+    ],
 )
 def test_a_persons_subject_is_not_taken_for_a_machines(subject: str) -> None:
     assert not subject_is_automatic(subject)

@@ -41,7 +41,12 @@ def test_a_text_says_of_itself_that_no_person_wrote_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["This is not an automated message!", "I got your automatic reply.", "Der Drucker wurde automatisch erkannt."],
+    [
+        "This is not an automated message!",
+        "I got your automatic reply.",
+        "Do not reply to this e-mail address, use my own.",
+        "Der Drucker wurde automatisch erkannt.",
+    ],
 )
 def test_people_speak_of_automatic_mail_too(text: str) -> None:
     assert not says_it_is_automatic(text)
