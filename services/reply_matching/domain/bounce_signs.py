@@ -134,6 +134,8 @@ _EXPLICIT = re.compile(
 _NAMED_BY_OTHERS = ("no", "do", "bounce", "smtp")
 """Names that others than mail systems have too."""
 
+_PERSONAL = re.compile(r"\b(?:i|we|our|my|hi|hello|dear)\b")
+
 
 def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[int, tuple[Evidence, ...]]:
     """The weight of all signs together (4 and more is a bounce) and what they were."""
@@ -171,7 +173,7 @@ def failure_signs(headers: Headers, notice: str, has_original: bool) -> tuple[in
     if headers.lower(b"precedence").strip() in ("bulk", "junk"):
         found.append(Evidence("precedence", headers.lower(b"precedence").strip()))
     answers = b"in-reply-to" in headers or b"references" in headers
-    if not answers and _EXPLICIT.search(words[:400]):
+    if not answers and _EXPLICIT.search(words[:400]) and not _PERSONAL.search(words[:600]):
         found.append(Evidence("explicit_notice"))
     if not answers and has_original and about and not subject.startswith(_PASSED_ON):
         found.append(Evidence("returns_the_original"))

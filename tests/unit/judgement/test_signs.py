@@ -154,6 +154,12 @@ def test_talk_of_others_or_of_other_things_is_no_wish(text: str) -> None:
     assert not asks_to_unsubscribe(text)
 
 
+def test_a_person_who_writes_anew_of_a_failed_delivery_is_a_person() -> None:
+    notice = "your message could not be delivered to bob@example.org: 550 5.1.1 user unknown."
+    assert _class("Subject: delivery failed\n", notice) == "bounce"
+    assert _class("Subject: delivery failed\n", f"Hi Alice, {notice} Shall I have it mended?") == "human"
+
+
 def test_a_boundary_or_a_files_name_makes_no_report() -> None:
     for kind in ('multipart/mixed; boundary="--report--"', 'application/pdf; name="sales-report.pdf"'):
         assert not looks_like_report(parse_block(f"From: ben@example.org\nContent-Type: {kind}\n\n".encode()))
