@@ -1,6 +1,7 @@
 """nats.conf of compose, from the rights that the catalogue gives each user: `python -m deploy.docker.render_nats`.
 
-The file is committed and checked fresh. Passwords stay out of it: nats-server reads them from its environment.
+It is committed and checked fresh, and so is the line that `bus-user.sh` makes a team's user of. Passwords stay out of
+both: nats-server reads them from its environment.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from services.runtime.permissions import USERS, render_users
+from services.runtime.permissions import USERS, external_user, render_users
 
 FILE = Path(__file__).with_name("nats.conf")
+TEAM_USER = Path(__file__).with_name("team-user.conf")
 _HEAD = """\
 # Written by `python -m deploy.docker.render_nats` from services/runtime/permissions.py: do not edit.
 server_name: "replywire"
@@ -34,5 +36,12 @@ def render() -> str:
     return _HEAD + re.sub(r'"(\$NATS_[A-Z_]+)"', r"\1", users)  # unquoted, it is read from the environment
 
 
+def render_team_user() -> str:
+    """One line of the list of users, for any `TEAM` and its `"PASSWORD"`."""
+    [line] = [line for line in render_users({external_user("TEAM"): "PASSWORD"}).splitlines() if "user:" in line]
+    return line + "\n"
+
+
 if __name__ == "__main__":
     FILE.write_text(render())
+    TEAM_USER.write_text(render_team_user())
