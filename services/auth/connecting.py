@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.auth.domain import account as states
 from services.auth.domain import audit
-from services.auth.domain.account import Account, ProvedMailbox
+from services.auth.domain.account import Account
 from services.auth.domain.addresses import same_mailbox_key
 from services.auth.domain.announcements import announcement
 from services.auth.domain.audit import Action, Actor
-from services.auth.domain.connect_request import Candidate, ConnectRequest, read_display_name, read_request
-from services.auth.domain.proving import refusal_of
-from services.auth.domain.refusals import Conflict, Invalid, NotProved, connected_by_another, no_such_account
+from services.auth.domain.connect_request import ConnectRequest, read_display_name, read_request
+from services.auth.domain.refusals import Conflict, Invalid, connected_by_another, no_such_account
 from services.auth.domain.tokens import Revocation
-from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, Revokes
-from services.providers.errors import ProviderError
+from services.auth.logins import Logins, Proved
+from services.auth.ports import Accounts, KeyRings, OfferedClients, Revokes
 from services.runtime.envelopes import Owner, seal
 
 _TRIES = 8
@@ -42,29 +40,28 @@ class Who:
 class Connecting:
     accounts: Accounts
     rings: KeyRings
-    provers: Provers
+    logins: Logins
     revoking: Revokes
     offered: OfferedClients
     now: Callable[[], datetime]
-    at_once: asyncio.Semaphore
-    """Bounds the logins under way: each may wait a minute for a server that somebody named."""
-    within: float
-    """Seconds for one proof of both logins."""
 
     async def connect(self, who: Who, request: ConnectRequest) -> tuple[Account, bool]:
         """The account, and whether it is a new one. The same mailbox again revives the account it had, but never takes
         one in use from the people who have it."""
         candidate = read_request(request, await self.offered.of(who.team_id))
-        mailbox = await self._prove(who, candidate)
-        for _ in range(_TRIES):
-            existing = await self.accounts.of_mailbox(who.team_id, same_mailbox_key(mailbox.address))
-            if existing is None:
-                created = self._new(who, mailbox, candidate)
-                if await self._add(who, created):
-                    return created, True
-            elif (renewed := await self._renewed(who, existing, mailbox, candidate)) is not None:
-                return renewed, False
-        raise _contended()
+        mailbox_key = same_mailbox_key(candidate.address)
+        existing = await self.accounts.of_mailbox(who.team_id, mailbox_key)
+        owner = Owner(who.team_id, states.new_account_id()) if existing is None else existing.owner
+        async with self.logins.proved(candidate, owner, who.person) as proved:
+            for _ in range(_TRIES):
+                existing = await self.accounts.of_mailbox(who.team_id, mailbox_key)
+                if existing is None:
+                    created = self._new(owner, proved)
+                    if await self._add(who, created):
+                        return created, True
+                elif (renewed := await self._renewed(who, existing, proved)) is not None:
+                    return renewed, False
+            raise _contended()
 
     async def reconnect(self, who: Who, account_id: str, request: ConnectRequest) -> Account:
         """New settings and secret for the same mailbox; another one is refused, whatever its login."""
@@ -76,12 +73,12 @@ class Connecting:
                 "This account belongs to another mailbox.",
                 "Give the account's own address, or connect the other mailbox as an account of its own.",
             )
-        mailbox = await self._prove(who, candidate)
-        for _ in range(_TRIES):
-            if (account := await self._renewed(who, existing, mailbox, candidate)) is not None:
-                return account
-            existing = await self._existing(who, account_id)
-        raise _contended()
+        async with self.logins.proved(candidate, existing.owner, who.person) as proved:
+            for _ in range(_TRIES):
+                if (account := await self._renewed(who, existing, proved)) is not None:
+                    return account
+                existing = await self._existing(who, account_id)
+            raise _contended()
 
     async def rename(self, who: Who, account_id: str, display_name: str) -> Account:
         name = read_display_name(display_name)
@@ -113,51 +110,22 @@ class Connecting:
             raise no_such_account()
         return existing
 
-    async def _prove(self, who: Who, candidate: Candidate) -> ProvedMailbox:
-        try:
-            async with asyncio.timeout(self.within), self.at_once:
-                proof = await self.provers(candidate.client).prove(
-                    candidate.address, candidate.settings, candidate.secret
-                )
-        except ProviderError as error:
-            raise refusal_of(error, candidate.form, candidate.settings) from error
-        except TimeoutError:
-            raise NotProved(
-                "timeout", "The mail servers did not answer in time.", remedy="Try again in a minute.", again=True
-            ) from None
-        if same_mailbox_key(proof.address) != same_mailbox_key(candidate.address):
-            raise NotProved(
-                "other_mailbox",
-                "The login works, but it opens another mailbox than the one asked for.",
-                remedy="Give that mailbox's own address, or sign in to the mailbox asked for.",
-                field="address",
-            )
-        return ProvedMailbox(
-            candidate.client,
-            candidate.address,
-            candidate.display_name,
-            proof.settings,
-            proof.abilities,
-            who.person,
-        )
-
-    def _new(self, who: Who, mailbox: ProvedMailbox, candidate: Candidate) -> Account:
-        account_id = states.new_account_id()
-        box = seal(self.rings.ring(), Owner(who.team_id, account_id), candidate.sealable())
-        return states.connect(account_id, who.team_id, mailbox, box, self.now())
+    def _new(self, owner: Owner, proved: Proved) -> Account:
+        box = seal(self.rings.ring(), owner, proved.sealable)
+        return states.connect(owner.account_id, owner.team_id, proved.mailbox, box, self.now())
 
     async def _add(self, who: Who, account: Account) -> bool:
         note = self._audit(who, account, Action.ACCOUNT_CONNECTED)
         return await self.accounts.add(account, note, announcement(account, who.correlation_id))
 
-    async def _renewed(
-        self, who: Who, existing: Account, mailbox: ProvedMailbox, candidate: Candidate
-    ) -> Account | None:
+    async def _renewed(self, who: Who, existing: Account, proved: Proved) -> Account | None:
         require_leave(who, existing)
+        if proved.held_for not in (None, existing.owner):
+            raise _contended()  # somebody connected the same mailbox meanwhile, and the engine knows another account
         # Of the old client nothing is left but what its provider still holds.
-        revocation = await self.revoking.revoke(existing) if existing.client != mailbox.client else None
-        box = seal(self.rings.ring(), existing.owner, candidate.sealable())
-        account = states.reconnect(existing, mailbox, box, self.now())
+        revocation = await self.revoking.revoke(existing) if existing.client != proved.mailbox.client else None
+        box = seal(self.rings.ring(), existing.owner, proved.sealable)
+        account = states.reconnect(existing, proved.mailbox, box, self.now())
         note = self._audit(who, account, Action.ACCOUNT_RECONNECTED, revocation)
         if await self.accounts.replace(existing, account, note, announcement(account, who.correlation_id)):
             return account

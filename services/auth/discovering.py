@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from services.auth.domain import discovery
+from services.auth.domain import discovery, exchange_server
 from services.auth.domain.addresses import read_address, same_mailbox_key
 from services.auth.domain.discovery import SRV_NAMES, Suggestion
+from services.auth.domain.exchange_server import ExchangeSuggestion
 from services.auth.ports import MailRecords
 
 
@@ -31,3 +32,12 @@ class Discovering:
         if by_mx is not None and by_mx.better:
             return by_mx  # whatever old records say: that provider takes no passwords
         return discovery.of_srv(dict(zip(SRV_NAMES, found, strict=True))) or by_mx
+
+    async def suggest_exchange(self, address: str) -> ExchangeSuggestion | None:
+        """The same for an Exchange server that a company runs itself."""
+        domain = same_mailbox_key(read_address(address)).rpartition("@")[2]
+        async with self.at_once:
+            mx, srv = await asyncio.gather(
+                self.records.mx(domain), self.records.srv(f"{exchange_server.SRV_NAME}.{domain}")
+            )
+        return exchange_server.suggestion(domain, mx, srv)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 
 import structlog
 
-from services.auth.domain.account import Account
+from services.auth.domain.account import ENGINE_TOKEN, Account
 from services.auth.domain.oauth_errors import OAuthError
 from services.auth.domain.tokens import Revocation, Tokens
 from services.auth.oauth_apps import OAuthApps
 from services.auth.oauth_ports import SignIns
-from services.auth.ports import Accounts
+from services.auth.ports import Accounts, SyncEngine
 from services.auth.renewing import Renewing
-from services.runtime.envelopes import BoxUnopenable
+from services.runtime.envelopes import BoxUnopenable, open_box
 from services.runtime.key_ring import KeyUnknown
 
 _log = structlog.get_logger("auth.revoking")
@@ -26,12 +27,16 @@ class Revoking:
     renewing: Renewing
     apps: OAuthApps
     sign_ins: SignIns
+    engine: SyncEngine
     within: float
     """Seconds."""
 
     async def revoke(self, account: Account) -> Revocation | None:
-        """None where the account was not connected by signing in."""
+        """None where nobody but us holds anything of it."""
         try:
+            token = self._engine_token(account)
+            if token is not None:
+                return Revocation.REVOKED if await self.engine.close(account.owner, token) else Revocation.FAILED
             tokens = self.renewing.held(account)
             if tokens is None:
                 return None
@@ -53,6 +58,13 @@ class Revoking:
             _log.warning("grant_not_revoked", account_id=account.account_id, error=str(error))
             return Revocation.FAILED
         return Revocation.REVOKED if revoked else Revocation.NOT_POSSIBLE
+
+    def _engine_token(self, account: Account) -> str | None:
+        if account.box is None:
+            return None
+        held = json.loads(open_box(self.renewing.rings.ring(), account.owner, account.box))
+        token = held.get(ENGINE_TOKEN)
+        return None if token is None else str(token)
 
     async def _used_elsewhere(self, account: Account, tokens: Tokens) -> bool:
         for other in await self.accounts.others_of_mailbox(account):

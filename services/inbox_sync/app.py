@@ -9,11 +9,13 @@ from functools import cached_property
 
 from replywire_contracts.streams import CONSUMERS
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
+from replywire_contracts.v1.engine import EngineCloseAccount, EngineKey, EngineOpenAccount
 from replywire_contracts.v1.rpc import MailboxStatus
 
 from services.inbox_sync import external_http
 from services.inbox_sync.adapters.auth import RpcAuth
 from services.inbox_sync.adapters.bus import EventBus
+from services.inbox_sync.adapters.engine_accounts import MongoEngineAccounts, engine_ring
 from services.inbox_sync.adapters.find_rows import FindRows
 from services.inbox_sync.adapters.finds import MongoFinds
 from services.inbox_sync.adapters.judge import RpcJudge
@@ -31,13 +33,15 @@ from services.inbox_sync.engine.reader import Ending, Reader
 from services.inbox_sync.engine.reported import Reported
 from services.inbox_sync.engine.sweeping import Sweeper
 from services.inbox_sync.engine.tools import Tools
+from services.inbox_sync.engine_door import EngineDoor
+from services.inbox_sync.engine_keeping import EngineKeeping
 from services.inbox_sync.external_bus import serve_external
 from services.inbox_sync.handlers import AccountHandlers
 from services.inbox_sync.http import routes
 from services.inbox_sync.settings import Settings
 from services.inbox_sync.status import StatusHandler
 from services.providers import registry
-from services.providers.protocols import Sync
+from services.providers.protocols import Connect, Sync
 from services.runtime.app import App
 from services.runtime.consume import consume
 from services.runtime.credentials import CredentialsCache
@@ -67,6 +71,9 @@ class Parts:
         self.settings = settings
         kept_for = timedelta(days=settings.find_days)
         self.rows = FindRows(FindSeal(settings.find_keys.get_secret_value()), kept_for)
+        self.ring = engine_ring(settings.find_keys.get_secret_value())
+        self.engine_accounts = MongoEngineAccounts(app.db)
+        self.connects: dict[str, Connect | None] = {}
         self.closing = Closing()
         self.writes = GroupCommit(app.db["mailboxes"])
 
@@ -147,7 +154,24 @@ class Parts:
 
     @cached_property
     def handlers(self) -> AccountHandlers:
-        return AccountHandlers(self.accounts)
+        return AccountHandlers(self.accounts, self.engine_keeping)
+
+    @cached_property
+    def engine_keeping(self) -> EngineKeeping:
+        return EngineKeeping(self.engine_accounts, self.auth, self.held_client, self.ring, now)
+
+    @cached_property
+    def engine_door(self) -> EngineDoor:
+        at_once = asyncio.Semaphore(self.settings.proofs_at_once)
+        unclaimed_for = timedelta(seconds=self.settings.unclaimed_seconds)
+        return EngineDoor(self.engine_accounts, self.held_client, self.ring, now, at_once, unclaimed_for)
+
+    def held_client(self, client: str) -> Connect | None:
+        """How an e-mail client proves a mailbox, where this engine holds its credentials."""
+        if client not in self.connects:
+            make = registry.client(client).connect if _is_held_here(client) else None
+            self.connects[client] = None if make is None else make(self.settings.connect_policy)
+        return self.connects[client]
 
     @cached_property
     def finds(self) -> MongoFinds:
@@ -184,6 +208,9 @@ def assemble(settings: Settings) -> Parts:
     }
     consume(app, ACCOUNTS, handlers, concurrency=16)
     serve(app, MailboxStatus)(StatusHandler(lambda: parts.mailboxes).mailbox_status)
+    serve(app, EngineKey)(lambda request: parts.engine_door.key(request))
+    serve(app, EngineOpenAccount)(lambda request: parts.engine_door.open(request))
+    serve(app, EngineCloseAccount)(lambda request: parts.engine_door.close(request))
     app.http.include_router(routes(lambda: parts.mailboxes, lambda: parts.holder.nudge, now))
 
     app.http.include_router(external_http.routes(lambda: parts.reported, lambda: parts.external_accounts))
@@ -194,9 +221,20 @@ def assemble(settings: Settings) -> Parts:
     app.task(lambda: parts.owed.run_sweeper(), name="sweep owed mailbox events")
     heal_every = timedelta(seconds=settings.heal_seconds)
     app.task(lambda: parts.accounts.keep_healing(heal_every, now), name="learn the mailboxes from auth")
+    app.task(
+        lambda: parts.engine_keeping.run(timedelta(seconds=settings.sweep_seconds), heal_every),
+        name="keep engine accounts",
+    )
     app.on_stop(parts.writes.close)
     app.on_stop(parts.closing.drain)
     return parts
+
+
+def _is_held_here(client: str) -> bool:
+    try:
+        return registry.client(client).capabilities.engine
+    except LookupError:
+        return False
 
 
 def _is_handed_out(client: str) -> bool:

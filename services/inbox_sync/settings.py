@@ -20,7 +20,7 @@ class Settings(RuntimeSettings):
 
     find_keys: SecretStr = Field(
         description="Keys that seal what was found while it is kept: 32 octets in base64 each, separated by commas; "
-        "the first seals, all open"
+        "the first seals, all open. Keys made of these seal the credentials of Exchange accounts"
     )
     find_days: int = Field(default=30, ge=1, description="Days after which a find's row is dropped")
 
@@ -43,6 +43,11 @@ class Settings(RuntimeSettings):
     placement_seconds: float = Field(default=2, gt=0, description="How often a replica looks at what it should read")
     heal_seconds: float = Field(default=600, gt=0, description="How often auth is asked which mailboxes there are")
     sweep_seconds: float = Field(default=5, gt=0, description="How often finds that are not confirmed are looked after")
+
+    proofs_at_once: int = Field(default=16, ge=1, description="Exchange logins under way in this process")
+    unclaimed_seconds: float = Field(
+        default=600, gt=0, description="How long credentials are kept that no connected account has claimed yet"
+    )
 
     allowed_networks: tuple[str, ...] = Field(default=(), description="CIDR ranges that mail hosts may lie in besides")
     allow_imap_143: bool = False

@@ -37,10 +37,11 @@ def seal_to(public: bytes, plain: bytes, associated: bytes) -> bytes:
 
 
 class ReplyKey:
-    """A key pair that lives in this process's memory and nowhere else."""
+    """A key pair that lives in this process's memory and nowhere else; or, of a `seed` of 32 octets, the pair that
+    every holder of the seed has."""
 
-    def __init__(self) -> None:
-        self._private = X25519PrivateKey.generate()
+    def __init__(self, seed: bytes | None = None) -> None:
+        self._private = X25519PrivateKey.generate() if seed is None else X25519PrivateKey.from_private_bytes(seed)
         self.public: bytes = self._private.public_key().public_bytes_raw()
 
     def open(self, sealed: bytes, associated: bytes) -> bytes:

@@ -23,7 +23,9 @@ from services.auth import commands
 from services.auth.settings import Settings
 from services.runtime.provision import provision
 from tests.browser import accessibility
+from tests.servers import exchange as exchange_server
 from tests.servers.entra import Entra
+from tests.servers.exchange import Exchange
 from tests.servers.gmail import Gmail
 from tests.servers.google_oidc import GoogleOidc
 from tests.servers.mail_dns import MailDns
@@ -35,6 +37,7 @@ DESKTOP = {"width": 1100, "height": 860}
 _RECORDS = {
     ("_imaps._tcp.example.com", "SRV"): ["0 1 993 imap.example.com."],
     ("_submissions._tcp.example.com", "SRV"): ["0 1 465 smtp.example.com."],
+    ("_autodiscover._tcp.example.org", "SRV"): ["0 1 443 owa.example.org."],
     ("example.net", "MX"): ["10 example-net.mail.protection.outlook.com."],
 }
 SERVICES = ("auth", "reply_matching", "inbox_sync", "send")
@@ -49,6 +52,7 @@ class World:
     google: GoogleOidc
     entra: Entra
     gmail: Gmail
+    exchange: Exchange
     chromium: Browser
 
     async def team(self) -> Team:
@@ -151,6 +155,7 @@ async def running(folder: Path, nats_url: str, mongodb_url: str, chromium: Brows
     sandbox = SandboxMail(folder / "sandbox")
     async with contextlib.AsyncExitStack() as stack:
         entra = await stack.enter_async_context(Entra(microsoft))
+        exchange = stack.enter_context(exchange_server.running())
         dns = await stack.enter_async_context(MailDns(_RECORDS))
         provisioned = provision(nats_url, mongodb_url, stream_max_bytes=64 * 2**20)
         await asyncio.gather(google.start(), gmail.start(), sandbox.start(), provisioned)
@@ -158,13 +163,14 @@ async def running(folder: Path, nats_url: str, mongodb_url: str, chromium: Brows
         stack.push_async_callback(gmail.stop)
         stack.push_async_callback(sandbox.stop)
         trusted = folder / "trusted.pem"
-        authorities = (entra.ca_file, gmail.dovecot.ca_file, sandbox.ca_file)
+        authorities = (entra.ca_file, gmail.dovecot.ca_file, sandbox.ca_file, exchange.ca_file)
         trusted.write_text("".join(Path(each).read_text() for each in authorities))
         secrets = keep(folder / "secrets")
         settings = Settings(
             nats_url=nats_url, mongodb_url=mongodb_url, http_port=port, public_url=url, key_ring=str(secrets.key_ring),
             offered_clients=("gmail", "microsoft365", "smtp_imap", "external"),
-            allowed_networks=("127.0.0.0/8", "::1/128"), extra_ports=(*sandbox.open_ports(), *gmail.ports),
+            allowed_networks=("127.0.0.0/8", "::1/128"),
+            extra_ports=(*sandbox.open_ports(), *gmail.ports, exchange.port),
             ca_file=trusted, dns_servers=(dns.address,), google_issuer=google.issuer,
             google_client_id=google.client_id, google_client_secret=google.client_secret,
             microsoft_authority=entra.url, microsoft_client_id=entra.client_id,
@@ -179,7 +185,7 @@ async def running(folder: Path, nats_url: str, mongodb_url: str, chromium: Brows
         for service in services.values():
             stack.push_async_callback(service.stop)
         await asyncio.gather(*(service.start() for service in services.values()))
-        yield World(url, settings, services, sandbox, google, entra, gmail, chromium)
+        yield World(url, settings, services, sandbox, google, entra, gmail, exchange, chromium)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -17,6 +17,8 @@ LONGEST_SECRET = 4096
 class Form:
     secrets: tuple[str, ...]
     """Each must be given, or `shorthand` for all of them."""
+    optional: tuple[str, ...] = ()
+    """Secrets that may be left out."""
     shorthand: str | None = None
     servers: tuple[str, ...] = ()
     """The parts of `settings` that each name one server."""
@@ -46,6 +48,17 @@ def _complete_smtp_imap(address: str, settings: Mapping[str, Any]) -> dict[str, 
     return completed
 
 
+def _complete_ews(address: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Port and path are those that Exchange is set up with, unless said otherwise."""
+    server = settings.get("ews")
+    if not isinstance(server, Mapping):
+        raise Invalid("settings.ews", "The Exchange server is missing.", "Give `settings.ews` with its host.")
+    if "username" in server or "username" in settings:
+        # Of the login nothing is kept here: the sync engine holds all of it.
+        raise Invalid("settings.ews.username", "The user name goes with the password.", "Give `secret.username`.")
+    return {**settings, "ews": {key: value for key, value in server.items() if value is not None}}
+
+
 def _complete_external(address: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Their own code knows how to send: nothing of it is kept here."""
     if settings:
@@ -54,6 +67,7 @@ def _complete_external(address: str, settings: Mapping[str, Any]) -> dict[str, A
 
 
 FORMS: dict[str, Form] = {
+    "ews": Form(secrets=("password",), optional=("username",), servers=("ews",), complete=_complete_ews),
     "external": Form(secrets=(), complete=_complete_external),
     "smtp_imap": Form(
         secrets=("smtp_password", "imap_password"),
@@ -82,7 +96,7 @@ def form_of(client: str, offered: tuple[str, ...]) -> Form:
 
 def read_secret(form: Form, given: Mapping[str, str]) -> dict[str, str]:
     """Every secret the client needs, by its own name. Raises `Invalid` naming the missing or unknown one."""
-    known = {*form.secrets, form.shorthand} - {None}
+    known = {*form.secrets, *form.optional, form.shorthand} - {None}
     for name in given:
         if name not in known:
             use = (
@@ -94,12 +108,17 @@ def read_secret(form: Form, given: Mapping[str, str]) -> dict[str, str]:
         value = given.get(name, given.get(form.shorthand, "") if form.shorthand else "")
         _require_sendable(f"secret.{name}", value)
         secret[name] = value
+    for name in form.optional:
+        if given.get(name):
+            _require_sendable(f"secret.{name}", given[name])
+            secret[name] = given[name]
     return secret
 
 
 def _require_sendable(field: str, value: str) -> None:
     if not value:
-        raise Invalid(field, "The password is missing.", f"Give `{field}`, or `secret.password` for both servers.")
+        other = "" if field == "secret.password" else ", or `secret.password` for both servers"
+        raise Invalid(field, "The password is missing.", f"Give `{field}`{other}.")
     if len(value) > LONGEST_SECRET:
         raise Invalid(
             field, f"The password is longer than {LONGEST_SECRET} characters.", "Give the mailbox's password."

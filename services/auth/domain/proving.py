@@ -28,6 +28,12 @@ SENTENCES = {
     "untrusted_certificate": "The {server} shows a certificate that cannot be trusted.",
     "expired_certificate": "The certificate of the {server} has expired.",
     "tls_failed": "No protected connection to the {server} could be made.",
+    "redirected": "The {server} sends us to another address, and we do not follow.",
+    "unexpected_answer": "The {server} did not answer as one does.",
+    "no_password_login": "The {server} lets nobody in with a password.",
+    "no_access": "The {server} does not let this login use the mailbox.",
+    "mailbox_full": "The mailbox is full: not even a draft can be saved.",
+    "engine_refused": "The part of this service that keeps Exchange logins did not take this one.",
 }
 """By the provider's reason; others may come."""
 _RENEW = "Whoever runs the server must renew its certificate. Until then no password is sent to it."
@@ -83,6 +89,8 @@ def _server_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) ->
 
 
 def _field_of(error: ProviderError, form: Form, server: str) -> str:
+    if error.reason == "other_mailbox":
+        return "address"
     if error.reason == "refused_login":
         return f"secret.{server}_password" if f"{server}_password" in form.secrets else "secret"
     return f"settings.{server}.host" if server else "settings"

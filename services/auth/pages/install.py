@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.auth.pages.connect_pages import add_connect_pages
 from services.auth.pages.entering import add_assets
+from services.auth.pages.ews_pages import add_ews_pages
 from services.auth.pages.external_setup_pages import add_external_setup_pages
 from services.auth.pages.mailbox_pages import add_mailbox_pages
 from services.auth.pages.oauth_pages import add_oauth_pages
@@ -18,6 +19,7 @@ def install(api: FastAPI, parts: Parts) -> None:
     router = page_router(parts.rendering)
     add_assets(router, parts)
     add_mailbox_pages(router, parts)
+    add_ews_pages(router, parts)
     add_connect_pages(router, parts)
     add_oauth_pages(router, parts)
     add_external_setup_pages(router, parts)

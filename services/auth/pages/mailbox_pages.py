@@ -11,9 +11,10 @@ from services.auth.domain.links import Purpose
 from services.auth.domain.oauth_app import PROVIDER_OF
 from services.auth.domain.refusals import Refused
 from services.auth.domain.returning import returned
-from services.auth.pages import live, mail_form
+from services.auth.pages import ews_form, live, mail_form
 from services.auth.pages.connect_pages import consent_is_missing, leaving, mail_page
 from services.auth.pages.entering import LinkText, enter, see_other
+from services.auth.pages.ews_pages import ews_page, reconnect_exchange
 from services.auth.pages.parts import Parts, ground
 from services.auth.pages.routing import status_of
 from services.auth.pages.visits import PageRefused
@@ -81,6 +82,8 @@ def _add_reconnect(router: APIRouter, parts: Parts) -> None:
         """For a mailbox whose password is typed in."""
         visit = await parts.visits.of(request, *_PERSONS)
         account = await parts.account(visit.visitor, account_id)
+        if account.client == ews_form.CLIENT:
+            return ews_page(parts, visit, ews_form.of_account(account), account_id=account_id)
         if account.client != mail_form.CLIENT:
             return see_other(f"/mailboxes/{account_id}")
         return mail_page(parts, visit, mail_form.of_account(account), account_id=account_id)
@@ -96,6 +99,8 @@ def _add_reconnect(router: APIRouter, parts: Parts) -> None:
                 visit.visitor, account.client, account_id=account_id, login_hint=account.address
             )
             return leaving(parts, visit, address, account.client)
+        if account.client == ews_form.CLIENT:
+            return await reconnect_exchange(parts, visit, account, form)
         kept = {name: account.settings[name] for name in ("folders", "sent_copy") if name in account.settings}
         try:
             await parts.connecting.reconnect(visit.who, account_id, mail_form.request_of(form, account.address, kept))

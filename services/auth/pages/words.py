@@ -42,9 +42,10 @@ CLIENTS: dict[str, ClientWords] = {
     "ews": ClientWords(
         "Microsoft Exchange (EWS)",
         "Exchange servers that a company runs itself",
-        "You enter your Exchange login.",
+        "You enter your Exchange login. It is tried before anything is saved, and kept sealed.",
         "Enter your login",
-        "For Exchange servers that you run yourselves. Exchange Online does not take part any more.",
+        "For Exchange servers that you run yourselves. People enter their login, which the sync engine keeps sealed. "
+        "Exchange Online does not take part any more.",
     ),
     "external": ClientWords(
         "External e-mail client",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from replywire_contracts.v1.rpc import AccountPage, AccountView, ListAccounts
@@ -50,6 +51,14 @@ class RpcAuth:
         except (RpcRefused, Outage):
             raise AuthUnavailable from None
         return page
+
+    async def of(self, account_ids: Collection[str]) -> Sequence[Account]:
+        """Those of them that auth knows, as they are now."""
+        try:
+            page: AccountPage = await self._rpc.call(ListAccounts(account_ids=tuple(account_ids)))
+        except (RpcRefused, Outage):
+            raise AuthUnavailable from None
+        return [_account(view) for view in page.accounts]
 
     async def account(self, account_id: str) -> Account | None:
         """Kept for a moment: whoever reports what came in names the same account again and again."""

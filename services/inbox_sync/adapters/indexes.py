@@ -19,6 +19,11 @@ INDEXES: dict[str, list[dict[str, Any]]] = {
         {"keys": [("account_id", 1)], "name": "account"},
         {"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 0},
     ],
+    "engine_accounts": [
+        {"keys": [("due", 1)], "name": "due", "sparse": True},
+        {"keys": [("account_id", 1)], "name": "account"},
+        {"keys": [("box.key_id", 1)], "name": "ring_key"},
+    ],
     "leases": [],
     "replicas": [{"keys": [("until", 1)], "name": "ttl", "expireAfterSeconds": 3600}],
 }

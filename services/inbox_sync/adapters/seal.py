@@ -22,23 +22,27 @@ class CannotOpen(Exception):
     """Sealed with a key that is not in the ring, moved from another find, or damaged."""
 
 
+def read_keys(keys: str) -> list[bytes]:
+    """The operator's, the first one first. Raises `ValueError` without a usable one; the text never quotes it."""
+    found = []
+    for number, text in enumerate(filter(None, (part.strip() for part in keys.split(","))), start=1):
+        try:
+            key = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(f"key {number} for finds is not base64") from None
+        if len(key) != 32:
+            raise ValueError(f"key {number} for finds has {len(key)} octets; make one with `openssl rand -base64 32`")
+        found.append(key)
+    if not found:
+        raise ValueError("no key for finds: set REPLYWIRE_FIND_KEYS, e.g. to `openssl rand -base64 32`")
+    return found
+
+
 class FindSeal:
     def __init__(self, keys: str) -> None:
         """`keys`: 32 octets each in base64, separated by commas. Raises `ValueError` without a usable key: then the
         service must not start."""
-        ring: dict[bytes, AESGCM] = {}
-        for number, text in enumerate(filter(None, (part.strip() for part in keys.split(","))), start=1):
-            try:
-                key = base64.b64decode(text, validate=True)
-            except (binascii.Error, ValueError):
-                raise ValueError(f"key {number} for finds is not base64") from None
-            if len(key) != 32:
-                raise ValueError(
-                    f"key {number} for finds has {len(key)} octets; make one with `openssl rand -base64 32`"
-                )
-            ring[hashlib.sha256(key).digest()[:_KEY_NAME]] = AESGCM(key)
-        if not ring:
-            raise ValueError("no key for finds: set REPLYWIRE_FIND_KEYS, e.g. to `openssl rand -base64 32`")
+        ring = {hashlib.sha256(key).digest()[:_KEY_NAME]: AESGCM(key) for key in read_keys(keys)}
         self._ring = ring
         self._name, self._cipher = next(iter(ring.items()))
 

@@ -92,6 +92,53 @@ function suggest(form) {
   });
 }
 
+// The same for the one server of Exchange.
+function suggestServer(form) {
+  const address = one("#address", form);
+  const server = one("#server", form);
+  const said = one("[data-suggestion]", form);
+  let typed = server.value !== "";
+  let asked = "";
+  server.addEventListener("input", () => { typed = server.value !== ""; });
+
+  async function ask(force) {
+    const domain = address.value.split("@")[1] || "";
+    if (!address.checkValidity() || !domain || (domain === asked && !force)) return;
+    asked = domain;
+    const body = new URLSearchParams({ address: address.value });
+    const headers = { Accept: "application/json", "X-Form-Token": one("[name=form_token]", form).value };
+    let found;
+    try {
+      const answer = await fetch(form.dataset.suggestServer, { method: "POST", body, headers, credentials: "same-origin" });
+      if (!answer.ok) return;
+      found = await answer.json();
+    } catch {
+      return; // a suggestion less
+    }
+    if (domain !== asked || (!found.said && !found.better)) return;
+    const line = document.createElement("p");
+    if (found.better) {
+      line.className = "better";
+      const name = document.createElement("strong");
+      name.textContent = found.better;
+      const instead = document.createElement("a");
+      instead.href = "/connect";
+      instead.textContent = "Choose it instead";
+      line.append("This mailbox is better connected as ", name, ". ", instead, ".");
+    } else {
+      line.textContent = found.said;
+      if (found.server && (force || !typed)) server.value = found.server;
+    }
+    said.replaceChildren(line);
+  }
+
+  address.addEventListener("change", () => ask(false));
+  one("[data-suggest-button]", form).addEventListener("click", (event) => {
+    event.preventDefault();
+    ask(true);
+  });
+}
+
 function reveal(button) {
   const field = document.getElementById(button.dataset.reveal);
   button.hidden = false;
@@ -132,6 +179,7 @@ function follow(place) {
 localise(document);
 all("form").forEach(hold);
 all("form[data-suggest]").forEach(suggest);
+all("form[data-suggest-server]").forEach(suggestServer);
 all("[data-reveal]").forEach(reveal);
 all("[data-copy]").forEach(copy);
 all("[data-live]").forEach(follow);

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from services.auth.adapters.sync_engine import RpcSyncEngine
 from services.auth.app import now
 from services.auth.connecting import Connecting, Who
 from services.auth.domain.audit import Actor
 from services.auth.domain.connect_request import ConnectRequest
 from services.auth.domain.refusals import Conflict
+from services.auth.logins import Logins
 from services.providers import registry
 from services.providers.protocols import Connect
 from tests.services.auth.conftest import TEAM
@@ -38,9 +40,8 @@ def connecting(world: OAuthWorld) -> Connecting:
         assert make is not None
         return make(world.auth.settings.connect_policy)
 
-    return Connecting(
-        world.accounts, world.rings, prover, world.oauth.revoking, Offered(), now, asyncio.Semaphore(1), 20
-    )
+    logins = Logins(prover, RpcSyncEngine(lambda: world.auth.app.rpc), lambda client: False, asyncio.Semaphore(1), 20)
+    return Connecting(world.accounts, world.rings, logins, world.oauth.revoking, Offered(), now)
 
 
 async def test_an_address_without_a_login_takes_no_gmail_account(world: OAuthWorld) -> None:
