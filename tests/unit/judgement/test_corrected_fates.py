@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from replywire_contracts.v1.reply import BounceDetected, ReplyDetected
 from replywire_contracts.v1.values import Body
 
@@ -34,23 +36,24 @@ def test_a_delay_is_neither_hard_nor_soft() -> None:
 
 
 def test_an_answer_corrected_to_a_bounce_names_its_recipient() -> None:
-    answered = ReplyDetected(
-        id="e1",
-        occurred_at=RECEIVED,
-        team_id="t1",
-        correlation_id="order-1",
-        reply_id="rep_1",
-        request_id="r1",
-        account_id="a1",
-        matched_by="in_reply_to",
-        confidence="certain",
-        message_class="human",
-        sender_matches=False,
-        received_at=RECEIVED,
-        reply_number=1,
-        new_text=Body(text="This mailbox is full."),
-        text=Body(text="This mailbox is full."),
-    )
+    facts: dict[str, Any] = {
+        "id": "e1",
+        "occurred_at": RECEIVED,
+        "team_id": "t1",
+        "correlation_id": "order-1",
+        "reply_id": "rep_1",
+        "request_id": "r1",
+        "account_id": "a1",
+        "matched_by": "in_reply_to",
+        "confidence": "certain",
+        "class": "human",
+        "sender_matches": False,
+        "received_at": RECEIVED,
+        "reply_number": 1,
+        "new_text": Body(text="This mailbox is full."),
+        "text": Body(text="This mailbox is full."),
+    }
+    answered = ReplyDetected(**facts)
     letter = Letter(answered.new_text, answered.text, None, 1, "This mailbox is full.")
     event = corrected_event(
         wanted(answered, "bounce", None, none=False),
