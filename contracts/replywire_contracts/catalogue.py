@@ -43,7 +43,9 @@ REQUESTS: tuple[type[Request], ...] = (
     rpc.Judge,
     rpc.ConfirmHeld,
     rpc.MailboxStatus,
+    engine.EngineKey,
     engine.EngineOpenAccount,
+    engine.EngineCloseAccount,
     engine.EngineSend,
     engine.EngineCalendar,
 )

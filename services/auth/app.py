@@ -21,12 +21,14 @@ from services.auth.adapters.oauth_apps import MongoOAuthApps
 from services.auth.adapters.oauth_flows import MongoFlows
 from services.auth.adapters.page_sessions import MongoPageSessions
 from services.auth.adapters.sign_ins import ProviderSignIns
+from services.auth.adapters.sync_engine import RpcSyncEngine
 from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.connecting import Connecting
 from services.auth.discovering import Discovering
 from services.auth.handlers import Handlers
 from services.auth.keys import Keys
 from services.auth.links import Links
+from services.auth.logins import Logins
 from services.auth.oauth import Kept, put_together
 from services.auth.pages import install as pages
 from services.auth.pages.parts import Parts
@@ -67,13 +69,14 @@ def build(settings: Settings) -> App:
     api_keys = MongoApiKeys(app.client, app.db)
     settings_store = MongoTeamSettings(app.client, app.db)
     external = RpcExternalSetup(lambda: app.rpc)
+    engine = RpcSyncEngine(lambda: app.rpc)
     team_settings = TeamSettingsChanges(settings_store, external, settings.offered_clients, now)
     at_once = asyncio.Semaphore(settings.proofs_at_once)
     sign_ins = ProviderSignIns(settings, now)
     renewals = app.leases("token_renewals", timedelta(seconds=settings.renewal_lease_seconds))
     kept = Kept(MongoFlows(app.db), MongoOAuthApps(app.client, app.db), MongoConsents(app.client, app.db), renewals)
     oauth = put_together(
-        settings, kept, sign_ins, sign_ins, accounts, rings, prover, team_settings, settings_store, at_once, now
+        settings, kept, sign_ins, sign_ins, accounts, rings, prover, team_settings, settings_store, engine, at_once, now
     )
     app.on_stopping(oauth.renewing.settle)
     app.on_stop(sign_ins.close)
@@ -87,12 +90,10 @@ def build(settings: Settings) -> App:
     connecting = Connecting(
         accounts=accounts,
         rings=rings,
-        provers=prover,
+        logins=Logins(prover, engine, _is_held_by_engine, at_once, settings.proof_seconds),
         revoking=oauth.revoking,
         offered=team_settings,
         now=now,
-        at_once=at_once,
-        within=settings.proof_seconds,
     )
     audit = MongoAuditLog(app.db)
     keys = Keys(api_keys, now, KnownKeys.of(app.http.state).changed)
@@ -139,6 +140,10 @@ def build(settings: Settings) -> App:
 
 def _reads(client: str) -> bool:
     return client in registry.names() and registry.client(client).sync is not None
+
+
+def _is_held_by_engine(client: str) -> bool:
+    return client in registry.names() and registry.client(client).capabilities.engine
 
 
 def _connects(client: str) -> bool:

@@ -13,7 +13,7 @@ from services.auth.oauth_apps import OAuthApps
 from services.auth.oauth_connecting import OAuthConnecting
 from services.auth.oauth_ports import ConsentPage, Consents, Flows, SealedApps, SignIns
 from services.auth.oauth_trips import Trips
-from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, TeamSettingsStore
+from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, SyncEngine, TeamSettingsStore
 from services.auth.renewing import Renewing
 from services.auth.revoking import Revoking
 from services.auth.settings import Settings
@@ -49,12 +49,13 @@ def put_together(
     provers: Provers,
     offered: OfferedClients,
     team_settings: TeamSettingsStore,
+    engine: SyncEngine,
     at_once: asyncio.Semaphore,
     now: Callable[[], datetime],
 ) -> OAuth:
     apps = OAuthApps(deployment_apps(settings), kept.apps, rings, now)
     renewing = Renewing(accounts, rings, apps, sign_ins, kept.renewals, now, settings.token_patience_seconds)
-    revoking = Revoking(accounts, renewing, apps, sign_ins, settings.revocation_seconds)
+    revoking = Revoking(accounts, renewing, apps, sign_ins, engine, settings.revocation_seconds)
     trips = Trips(kept.flows, rings, apps, sign_ins, settings.public_url, now)
     consents = AdminConsents(kept.consents, team_settings, trips, page, now)
     connecting = OAuthConnecting(

@@ -15,12 +15,14 @@ from services.auth.domain.account import Account, State
 from services.auth.domain.announcements import AccountEvent
 from services.auth.domain.api_key import ApiKey
 from services.auth.domain.audit import AuditRecord
+from services.auth.domain.connect_request import Candidate
 from services.auth.domain.discovery import Srv
 from services.auth.domain.links import Link
 from services.auth.domain.page_session import PageSession
 from services.auth.domain.team_settings import TeamSettings
 from services.auth.domain.tokens import Revocation
 from services.providers.protocols import Connect
+from services.providers.types import Proof
 from services.runtime.envelopes import Owner, SealedBox
 from services.runtime.key_ring import KeyRing
 
@@ -37,6 +39,19 @@ class Provers(Protocol):
     """How each e-mail client proves a mailbox."""
 
     def __call__(self, client: str) -> Connect: ...
+
+
+class SyncEngine(Protocol):
+    """The sync engine, which alone holds the credentials of some e-mail clients' accounts."""
+
+    async def open(self, owner: Owner, candidate: Candidate) -> tuple[Proof, str]:
+        """Hand in the credentials of the account to be: they are proved, and known by the token from then on. A token
+        that no account holds ends by itself. Raises `ProviderError`, `Outage`."""
+        ...
+
+    async def close(self, owner: Owner, token: str) -> bool:
+        """Destroy them. False where the engine did not answer: it learns of the account's end by the event too."""
+        ...
 
 
 class Accounts(Protocol):

@@ -54,7 +54,9 @@ ASKERS: Mapping[type[Request], tuple[str, ...]] = {
     rpc.Judge: ("inbox_sync",),
     rpc.ConfirmHeld: ("inbox_sync",),
     rpc.MailboxStatus: ("auth",),
+    engine.EngineKey: ("auth",),
     engine.EngineOpenAccount: ("auth",),
+    engine.EngineCloseAccount: ("auth",),
     engine.EngineSend: ("send",),
     engine.EngineCalendar: ("auth",),
 }

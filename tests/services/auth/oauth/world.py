@@ -21,6 +21,7 @@ from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.adapters.oauth_apps import MongoOAuthApps
 from services.auth.adapters.oauth_flows import MongoFlows
 from services.auth.adapters.sign_ins import ProviderSignIns
+from services.auth.adapters.sync_engine import RpcSyncEngine
 from services.auth.adapters.team_settings import MongoTeamSettings
 from services.auth.app import build, now
 from services.auth.connecting import Who
@@ -160,7 +161,8 @@ def wired(app: App, settings: Settings) -> tuple[OAuth, TeamSettingsChanges, Key
     renewals = app.leases("token_renewals", timedelta(seconds=settings.renewal_lease_seconds))
     kept = Kept(MongoFlows(app.db), MongoOAuthApps(app.client, app.db), MongoConsents(app.client, app.db), renewals)
     accounts, at_once = accounts_of(app), asyncio.Semaphore(8)
-    oauth = put_together(settings, kept, sign_ins, sign_ins, accounts, rings, prover, team, store, at_once, now)
+    engine = RpcSyncEngine(lambda: app.rpc)
+    oauth = put_together(settings, kept, sign_ins, sign_ins, accounts, rings, prover, team, store, engine, at_once, now)
     app.on_stop(sign_ins.close)
     return oauth, team, rings
 
