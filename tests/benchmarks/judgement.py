@@ -28,7 +28,7 @@ from services.reply_matching.domain.mime_reading import read_mail
 from services.reply_matching.domain.reply_text import bodies_of, new_text
 from tests.benchmarks.table import Row
 from tests.corpora import bounces, held_out, ours, transplant
-from tests.corpora.held_out_set import HALVES
+from tests.corpora.held_out_set import PARTS
 from tests.unit.judgement.posted import EXPECTED, mail
 from tests.unit.judgement.test_hostile import SHAPES
 
@@ -55,7 +55,7 @@ def _rightness() -> list[Row]:
     people = [name for name, expected in EXPECTED.items() if expected["class"] == "human"]
     taken = sum(classify(mail(name)).klass != "human" for name in people)
     rows.append(Row("people taken for machines", taken, f"of {len(people)}", target="0", reached=taken == 0))
-    parts = [held_out.measure(half) for half in HALVES]
+    parts = [held_out.measure(part) for part in PARTS]
     machines = sum(len(part.people_taken) for part in parts)
     rows.append(
         Row(

@@ -15,7 +15,7 @@ from services.reply_matching.domain.headers import parse_block
 from services.reply_matching.domain.mime_reading import read_mail
 from services.reply_matching.domain.reply_text import new_text_of
 from services.reply_matching.domain.report_signs import looks_like_report
-from tests.corpora.held_out_set import HALVES, HeldOut, held_out
+from tests.corpora.held_out_set import PARTS, HeldOut, held_out
 
 REPORTS = frozenset({"bounce", "delayed", "complaint"})
 QUESTIONS = (
@@ -45,10 +45,10 @@ class Figures:
         return self.right[question] / max(1, self.asked[question])
 
 
-def measure(half: str) -> Figures:
+def measure(part: str) -> Figures:
     figures = Figures()
     for one in held_out():
-        if one.half == half:
+        if one.part == part:
             _measure_one(figures, one, classify(one.raw))
     return figures
 
@@ -89,15 +89,15 @@ def _measure_one(figures: Figures, one: HeldOut, found: Classification) -> None:
 
 
 def main(shown: str = "tuning") -> None:
-    for half in HALVES:
-        figures = measure(half)
-        print(f"{half} half:")
+    for part in PARTS:
+        figures = measure(part)
+        print(f"{part}:")
         for question in QUESTIONS:
             right, asked = figures.right[question], figures.asked[question]
             print(f"  {question}: {right} of {asked} ({figures.share(question):.1%})")
         print(f"  people taken for machines: {len(figures.people_taken)} of {figures.people}")
         print(f"  taken for bounces that are none: {len(figures.false_bounces)}")
-        if half == shown:
+        if part == shown:
             print("\n".join(f"    {line}" for line in figures.wrong + figures.people_taken))
 
 

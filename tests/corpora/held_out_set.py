@@ -12,8 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "held_out"
-HALVES = ("tuning", "test", "last")
-"""The parts, the last of which was written when both halves had been looked at."""
+PARTS = ("tuning", "test", "last", "fresh")
+"""Two halves, and what was written each time that all before had been looked at."""
 ORIGINAL = "rw-4f1c2a9e"
 _ADDED = {
     "To": "Alice Moreau <alice@example.com>",
@@ -52,9 +52,9 @@ class HeldOut:
     raw: bytes
 
     @property
-    def half(self) -> str:
-        if self.kind == "last":
-            return "last"
+    def part(self) -> str:
+        if self.kind in PARTS:
+            return self.kind
         return ("tuning", "test")[blake2b(self.name.encode(), digest_size=1).digest()[0] & 1]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.corpora.held_out import Figures, measure
-from tests.corpora.held_out_set import HALVES, held_out
+from tests.corpora.held_out_set import PARTS, held_out
 
 
-@pytest.fixture(scope="module", params=HALVES)
+@pytest.fixture(scope="module", params=PARTS)
 def figures(request: pytest.FixtureRequest) -> Figures:
     return measure(request.param)
 
