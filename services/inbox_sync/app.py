@@ -158,7 +158,7 @@ class Parts:
 
     @cached_property
     def engine_keeping(self) -> EngineKeeping:
-        return EngineKeeping(self.engine_accounts, self.auth, self.held_client, self.ring, now)
+        return EngineKeeping(self.engine_accounts, self.auth, _is_held_here, self.ring, now)
 
     @cached_property
     def engine_door(self) -> EngineDoor:

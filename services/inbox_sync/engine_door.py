@@ -46,7 +46,8 @@ class EngineDoor:
         return public_key(self.ring)
 
     async def open(self, request: EngineOpenAccount) -> EngineToken:
-        connect = self.connect_of(request.client)
+        # The first time it imports the client's library, which takes a while.
+        connect = await asyncio.to_thread(self.connect_of, request.client)
         if connect is None:
             raise Refusal("unknown_client", f"The engine holds no credentials for {request.client!r}.")
         try:

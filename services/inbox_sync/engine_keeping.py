@@ -7,13 +7,14 @@ crash between two services and no event that was missed can keep credentials tha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from services.inbox_sync.domain import words
 from services.inbox_sync.domain.engine_accounts import TOKEN_SECRET, hash_of
 from services.inbox_sync.domain.mailboxes import CONNECTED, DISCONNECTED, Account
-from services.inbox_sync.engine_ports import ConnectOf, EngineAccounts, Holders
+from services.inbox_sync.engine_ports import EngineAccounts, Holders
 from services.inbox_sync.ports import AccountRefused, AuthUnavailable, Clock
 from services.runtime.envelopes import BoxUnopenable, rewrap
 from services.runtime.key_ring import KeyRing, KeyUnknown
@@ -27,13 +28,14 @@ _log = get_logger(__name__)
 class EngineKeeping:
     accounts: EngineAccounts
     holders: Holders
-    connect_of: ConnectOf
+    holds: Callable[[str], bool]
+    """Whether an e-mail client's credentials are the engine's alone."""
     ring: KeyRing
     now: Clock
 
     async def take_in(self, account: Account) -> None:
         """auth's word about an account, of whatever client: it may have been the engine's before."""
-        if account.connection == CONNECTED and self.connect_of(account.client) is not None:
+        if account.connection == CONNECTED and self.holds(account.client):
             try:
                 await self._claim(account.account_id)
             except (AuthUnavailable, AccountRefused) as away:
@@ -61,7 +63,7 @@ class EngineKeeping:
                 told = known.get(account.account_id)
                 if told is None:
                     await self.accounts.destroy(account.team_id, account.account_id, account.token_hash)
-                elif told.connection == DISCONNECTED or self.connect_of(told.client) is None:
+                elif told.connection == DISCONNECTED or not self.holds(told.client):
                     await self.accounts.destroy_claimed(account.account_id, told.revision)
                 elif told.connection == CONNECTED and (account.claimed or 0) < told.revision:
                     await self.take_in(told)  # it was reconnected since

@@ -33,7 +33,7 @@ class _Call(EWSService):  # type: ignore[misc]
 
     def _extra_headers(self) -> dict[str, str]:
         # Leads to the mailbox's own server where several stand behind one name.
-        return {"X-AnchorMailbox": self._address}
+        return {"X-AnchorMailbox": self._address} if self._address.isascii() else {}
 
     def answers(self, payload: Any) -> list[Any]:
         return list(self._get_elements(payload=payload))

@@ -31,7 +31,7 @@ from services.providers.types import Proof
 _THREADS = 8
 _CLEANING = 5.0
 """Seconds kept for deleting the draft, whatever came before."""
-_SCHEME = re.compile(r"(?:^|,)\s*(ntlm|basic)(?=[\s,]|$)", re.IGNORECASE)
+_SCHEME = re.compile(r"(?:^|,)\s*(ntlm|negotiate|basic)(?=[\s,]|$)", re.IGNORECASE)
 
 
 class EwsConnect:
@@ -107,7 +107,7 @@ def _way_in(wire: Wire) -> str:
     ways = {found.lower() for found in _SCHEME.findall(offered)}
     if not ways:
         raise errors.no_password_login(wire.where, offered[:100])
-    return str(NTLM if "ntlm" in ways else BASIC)
+    return str(BASIC if ways == {"basic"} else NTLM)  # which Negotiate (RFC 4559) carries as well
 
 
 def _require_own(wire: Wire, folders: GetFolderIds, inbox: str, address: str) -> None:

@@ -24,6 +24,7 @@ from exchangelib.util import is_xml
 from exchangelib.version import Version
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import NewConnectionError
@@ -210,5 +211,19 @@ class Wire(BaseProtocol):  # type: ignore[misc]
         session.mount("https://", _Adapter(self._vetted, self._line, self.clock, self._trust))
         return session
 
+    def create_session(self) -> requests.Session:
+        session: requests.Session = super().create_session()
+        if self.auth_type == BASIC:
+            session.auth = HTTPBasicAuth(_octets(self.credentials.username), _octets(self.credentials.password))
+        return session
+
     def cut(self) -> None:
         self._line.cut()
+
+
+def _octets(text: str) -> bytes:
+    """As servers have always read Basic logins, and as RFC 7617 lets them where that cannot be written."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()

@@ -61,7 +61,7 @@ async def refused(exchange: Exchange, *given: Any, **more: Any) -> ProviderError
     return error.value
 
 
-@pytest.mark.parametrize("ways", [("NTLM",), ("Negotiate", "NTLM"), ('Basic realm="x, ntlm"',)])
+@pytest.mark.parametrize("ways", [("NTLM",), ("Negotiate",), ("Negotiate", "NTLM"), ('Basic realm="x, ntlm"',)])
 @pytest.mark.parametrize("username", ["CORP\\ada", ADA])
 async def test_a_login_by_ntlm_or_basic_proves_both_directions(
     exchange: Exchange, ways: tuple[str, ...], username: str
@@ -83,6 +83,16 @@ async def test_nothing_of_the_credentials_is_in_what_is_to_be_saved(exchange: Ex
 async def test_the_user_name_is_the_address_where_none_is_given(exchange: Exchange) -> None:
     await prove(exchange)
     assert {name.lstrip("\\") for name in exchange.logins} == {ADA}
+
+
+@pytest.mark.parametrize("ways", [("NTLM",), ('Basic realm="x"',)])
+async def test_a_password_may_be_written_in_any_script(exchange: Exchange, ways: tuple[str, ...]) -> None:
+    linus = exchange.mailbox("linus@example.com", "пароль–löyly")
+    exchange.knobs.ways = ways
+    try:
+        await prove(exchange, linus.address, linus.password)
+    finally:
+        exchange.soap.mailboxes.remove(linus)
 
 
 async def test_an_alias_is_the_same_mailbox(exchange: Exchange) -> None:
