@@ -59,6 +59,28 @@ _AWAY = re.compile(
     r"frav[aæ]r|p[aå] ferie|ferie|(?:har|holder) fri\b|barsel|ikke p[aå] kontoret|ikke til stede|tilbage (?:på|"
     r"den|i|igen)|"
     r"不在|休暇|休み|出張|夏季休業|年末年始|育休|産休|休业|休假|外出|不在办公室|출장|휴가|부재|"
+    # closed
+    r"(?:we|office|shop|store|school|company|business|practice|clinic)s? (?:is|are|will be|remains?) (?:now )?closed|"
+    r"reopen|(?:büro|praxis|geschäft|kanzlei|betrieb|wir) .{0,40}geschlossen|betriebs(?:ferien|ruhe)|"
+    r"(?:bureaux?|agence|atelier|cabinet|magasin|nous) .{0,30}fermé|rouvri|"
+    r"(?:oficinas?|tienda|encontramos|estamos|estaremos) .{0,20}cerrad|(?:escritório|estamos|estaremos|"
+    r"loja) .{0,20}(?:"
+    r"fechad|encerrad)|(?:uffic\w|siamo|saremo|azienda|negozio) .{0,20}chius|(?:kantoor|wij|we|"
+    r"winkel) .{0,30}gesloten|"
+    r"(?:biuro|firma|sklep|jesteśmy) .{0,30}(?:zamknięt|nieczynn)|(?:kontoret|vi) .{0,20}(?:stängt|lukket)|休業|休館|"
+    # ill
+    r"i(?:'m| am) (?:ill|sick|unwell)|erkrankt|krankgeschrieben|\bkrank\b|\bmalade|\benferm[oa]\b|\bdoente\b|"
+    r"\bmalat[oa]\b|"
+    r"\bziek(?:te)?\b|\bchor(?:y|a|uję)\b|\bsjuk\w?\b|\bsyg\b|病気|療養|"
+    # at a course, a fair, under way
+    r"at an? (?:conference|fair|trade show|training|workshop|course)|auf (?:schulung|fortbildung|geschäftsreise|"
+    r"(?:einer )?(?:"
+    r"messe|konferenz|tagung))|en (?:formation|séminaire|mission|voyage)|en (?:una )?(?:feria|formación|conferencia)|"
+    r"em (?:viagem|formação|congresso|feira)|in (?:viaggio|formazione|congedo|fiera|missione)|"
+    r"op (?:cursus|training|reis|zakenreis|(?:een )?beurs)|na (?:szkoleniu|konferencji|targach|wyjeździe)|w podróży|"
+    r"på (?:kurs|kursus|utbildning|mässa|messe|konferens|konference|resa|rejse|tjänsteresa|tjenesterejse|orlov)|研修|"
+    # back
+    r"er (?:jeg )?(?:tilbage|retur)|är (?:jag )?tillbaka|catch up (?:with|on)|"
     r"в отпуске|отсутств|вне офиса|lomalla|poissa|szabadság|dovolen"
 )
 

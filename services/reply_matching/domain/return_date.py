@@ -45,6 +45,8 @@ _DATES = (
     ),
 )
 _RETURN = re.compile(
+    r"(?:read|answered|reachable|available|open) from|erreichbar ab|(?:joignable|disponible) (?:à|a) partir|"
+    r"disponible desde|disponível a partir|raggiungibile da|dostępn\w{1,2} od|tillgänglig från|tilgængelig fra|"
     r"back|return|resum|again|wieder|zurück|rückkehr|retour|reviens|reprend|vuelv|volver|regres|reincorpor|incorpor|"
     r"volto|volta|retorn|"
     r"ritorn|rientr|torner|terug|aanwezig vanaf|bereikbaar vanaf|wrac|wróc|powrot|tillbaka|åter|tilbage|igen|戻|出社|"
@@ -55,7 +57,7 @@ _UNTIL = re.compile(
     r"\btil\b|med den|–|—|-\s?$|～|〜|から"
 )
 _CERTAINLY_UNTIL = re.compile(
-    r"until|\btill\b|\bbis\b|jusqu|hasta|\baté\b|fino a|\btot\b|t/m|t\.o\.m|till och med|frem til"
+    r"until|\btill\b|\bbis\b|jusqu|hasta|\baté\b|fino a|\btot\b|t/m|t\.o\.m|till och med|frem til|\bdo (?:dnia )?$"
 )
 _FROM = re.compile(
     r"from|since|start|beginning|vom\b|\bab\b|seit|\bdu\b|depuis|à partir|desde|\bdel?\b|dal\b|vanaf|\bvan\b|\bod\b|"
@@ -64,7 +66,7 @@ _FROM = re.compile(
 _AFTER_RETURN = re.compile(
     r"(?:wieder|zurück|terug|weer\b|tillbaka|tilbage|igen|again|back|de retour|di nuovo|de nuevo|de vuelta|de volta|"
     r"novamente|ponownie|znowu|z powrotem|に戻|に出社|より(?:出社|業務|営業)|"
-    r"から(?:出社|業務|通常))"
+    r"(?:から|より)(?:出社|業務|通常|営業))"
 )
 
 
@@ -80,7 +82,7 @@ def return_date(text: str, received: date, *, only_until: bool = False) -> date 
             if day is None or not received - timedelta(days=1) <= day <= received + timedelta(days=550):
                 continue
             rank = _rank(words, match.start(), match.end())
-            if only_until and not _CERTAINLY_UNTIL.search(words[max(0, match.start() - 26) : match.start()]):
+            if only_until and not _is_until(words, match.start(), match.end()):
                 continue
             if rank and (best is None or (rank, day) > best):
                 best = (rank, day)
@@ -88,6 +90,10 @@ def return_date(text: str, received: date, *, only_until: bool = False) -> date 
 
 
 _AMERICAN = re.compile(r"\b(?:the|will|and|office|have|please|back|until|return|returning|away|out)\b")
+
+
+def _is_until(words: str, start: int, end: int) -> bool:
+    return _CERTAINLY_UNTIL.search(words[max(0, start - 26) : start]) is not None or "まで" in words[end : end + 6]
 
 
 def _rank(words: str, start: int, end: int) -> int:

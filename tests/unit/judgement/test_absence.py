@@ -80,10 +80,23 @@ def test_no_day_is_made_up(text: str) -> None:
     "text",
     ["I am currently out of the office", "Ich bin derzeit nicht im Büro", "Je suis en congé", "Estoy de vacaciones",
      "Estou de férias", "Sono fuori sede", "Ik ben op vakantie", "Jestem na urlopie", "Jag är på semester",
-     "Jeg holder ferie", "休暇をいただいております", "I’m on parental leave", "Je suis absente du bureau"],
+     "Jeg holder ferie", "Our shop is closed this week", "Unser Büro ist geschlossen", "Nos bureaux sont fermés",
+     "Estamos cerrados", "Estamos fechados", "I nostri uffici sono chiusi", "Ons kantoor is gesloten",
+     "Nasze biuro jest zamknięte", "Kontoret är stängt", "Kontoret er lukket", "本日は休業です",
+     "Ich bin auf Schulung", "Je suis en formation", "Jestem na szkoleniu", "Ik ben ziek", "Jeg er på kursus",
+     "休暇をいただいております", "I’m on parental leave", "Je suis absente du bureau"],
 )  # fmt: skip
 def test_words_of_absence_are_known(text: str) -> None:
     assert away_words(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Your ticket was closed.", "Ihr Ticket wurde geschlossen.", "Su caso se ha cerrado.", "Votre demande est fermée.",
+     "Thank you for your order; it is sent on 20 May.", "We treat sick animals."],
+)  # fmt: skip
+def test_what_is_closed_or_sick_need_not_be_the_sender(text: str) -> None:
+    assert not away_words(text)
 
 
 @pytest.mark.parametrize(
