@@ -43,6 +43,7 @@ REQUESTS: tuple[type[Request], ...] = (
     rpc.Judge,
     rpc.ConfirmHeld,
     rpc.MailboxStatus,
+    rpc.SendingStatus,
     engine.EngineKey,
     engine.EngineOpenAccount,
     engine.EngineCloseAccount,

@@ -16,7 +16,7 @@ from services.auth.adapters.consents import MongoConsents
 from services.auth.adapters.external_setup import RpcExternalSetup
 from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.adapters.mail_records import MailRecords
-from services.auth.adapters.mailbox_reading import RpcMailboxReading, Watching
+from services.auth.adapters.mailbox_reading import RpcMailboxReading, RpcMailboxSending, Watching
 from services.auth.adapters.oauth_apps import MongoOAuthApps
 from services.auth.adapters.oauth_flows import MongoFlows
 from services.auth.adapters.page_sessions import MongoPageSessions
@@ -27,7 +27,7 @@ from services.auth.connecting import Connecting
 from services.auth.discovering import Discovering
 from services.auth.handlers import Handlers
 from services.auth.keys import Keys
-from services.auth.links import Links
+from services.auth.links import Links, mailbox_page
 from services.auth.logins import Logins
 from services.auth.oauth import Kept, put_together
 from services.auth.pages import install as pages
@@ -80,7 +80,10 @@ def build(settings: Settings) -> App:
     )
     app.on_stopping(oauth.renewing.settle)
     app.on_stop(sign_ins.close)
-    handlers = Handlers(accounts, api_keys, rings, settings_store, now, settings.lease_for, oauth.renewing)
+    renewing = oauth.renewing
+    handlers = Handlers(
+        accounts, api_keys, rings, settings_store, now, settings.lease_for, renewing, mailbox_page(settings.public_url)
+    )
     serve(app, LeaseCredentials)(handlers.lease_credentials)
     serve(app, ReportRejected)(handlers.report_rejected)
     serve(app, ListAccounts)(handlers.list_accounts)
@@ -122,8 +125,10 @@ def build(settings: Settings) -> App:
         keys=keys,
         api_keys=api_keys,
         reading=RpcMailboxReading(lambda: app.rpc),
+        sending=RpcMailboxSending(lambda: app.rpc),
         watching=watching,
         reads=_reads,
+        sends=_sends,
         connects=_connects,
         now=now,
     )
@@ -140,6 +145,13 @@ def build(settings: Settings) -> App:
 
 def _reads(client: str) -> bool:
     return client in registry.names() and registry.client(client).sync is not None
+
+
+def _sends(client: str) -> bool:
+    if client not in registry.names():
+        return False
+    record = registry.client(client)
+    return record.send is not None or record.capabilities.handed_out
 
 
 def _is_held_by_engine(client: str) -> bool:

@@ -48,6 +48,8 @@ class Handlers:
     now: Callable[[], datetime]
     lease_for: timedelta
     renewing: Renewing
+    page_of: Callable[[str], str]
+    """The address of an account's own page."""
 
     async def lease_credentials(self, request: LeaseCredentials) -> LeasedCredentials:
         """What opens the mailbox, readable by the asker alone.
@@ -110,7 +112,9 @@ class Handlers:
                 rejected.changed_at,
                 {"reason": request.reason, "code": request.code[:64]},
             )
-            if await self.accounts.replace(account, rejected, note, announcement(rejected)):
+            if await self.accounts.replace(
+                account, rejected, note, announcement(rejected, None, self.page_of(rejected.account_id))
+            ):
                 return Ack()
 
     async def list_accounts(self, request: ListAccounts) -> AccountPage:

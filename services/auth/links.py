@@ -18,6 +18,11 @@ PAGE_OF = {Purpose.CONNECT: "/connect", Purpose.RECONNECT: "/mailboxes", Purpose
 """Where a link of each purpose leads."""
 
 
+def mailbox_page(public_url: str) -> Callable[[str], str]:
+    """The address of an account's own page; who is on no visit is told there how to come by one."""
+    return lambda account_id: f"{public_url.rstrip('/')}{PAGE_OF[Purpose.RECONNECT]}/{account_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     accounts: Accounts

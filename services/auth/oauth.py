@@ -9,6 +9,7 @@ from datetime import datetime
 
 from services.auth.admin_consents import AdminConsents
 from services.auth.domain.oauth_app import OAuthApp, Provider
+from services.auth.links import mailbox_page
 from services.auth.oauth_apps import OAuthApps
 from services.auth.oauth_connecting import OAuthConnecting
 from services.auth.oauth_ports import ConsentPage, Consents, Flows, SealedApps, SignIns
@@ -54,7 +55,8 @@ def put_together(
     now: Callable[[], datetime],
 ) -> OAuth:
     apps = OAuthApps(deployment_apps(settings), kept.apps, rings, now)
-    renewing = Renewing(accounts, rings, apps, sign_ins, kept.renewals, now, settings.token_patience_seconds)
+    patience, page_of = settings.token_patience_seconds, mailbox_page(settings.public_url)
+    renewing = Renewing(accounts, rings, apps, sign_ins, kept.renewals, now, patience, page_of)
     revoking = Revoking(accounts, renewing, apps, sign_ins, engine, settings.revocation_seconds)
     trips = Trips(kept.flows, rings, apps, sign_ins, settings.public_url, now)
     consents = AdminConsents(kept.consents, team_settings, trips, page, now)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from replywire_contracts.v1.rpc import ExternalSetupState, MailboxState
+from replywire_contracts.v1.rpc import ExternalSetupState, MailboxState, SendingState
 
 from services.auth.domain.account import Account, State
 from services.auth.domain.announcements import AccountEvent
@@ -186,6 +186,14 @@ class MailboxReading(Protocol):
     """How `inbox_sync` gets on with a mailbox."""
 
     async def of(self, team_id: str, account_id: str) -> MailboxState | None:
+        """None where it was not taken in yet. Raises `Outage`."""
+        ...
+
+
+class MailboxSending(Protocol):
+    """Whether `send` lets anything leave a mailbox."""
+
+    async def of(self, team_id: str, account_id: str) -> SendingState | None:
         """None where it was not taken in yet. Raises `Outage`."""
         ...
 

@@ -65,6 +65,8 @@ class Renewing:
     now: Callable[[], datetime]
     patience: float
     """Seconds that an asker waits; the renewal goes on behind it, for its answer may hold the only new token."""
+    page_of: Callable[[str], str]
+    """The address of an account's own page."""
     _running: dict[str, asyncio.Task[Fresh]] = field(default_factory=dict)
 
     def held(self, account: Account) -> Tokens | None:
@@ -192,7 +194,9 @@ class Renewing:
                 rejected.changed_at,
                 {"reason": refusal.reason, "code": refusal.code},
             )
-            if await self.accounts.replace(account, rejected, note, announcement(rejected)):
+            if await self.accounts.replace(
+                account, rejected, note, announcement(rejected, None, self.page_of(rejected.account_id))
+            ):
                 return
             found = await self.accounts.by_id(account.account_id)
             if found is None or self.held(found) != self.held(account):

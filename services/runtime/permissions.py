@@ -23,6 +23,7 @@ from replywire_contracts.streams import (
 from replywire_contracts.v1 import engine, rpc
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
 from replywire_contracts.v1.mailbox import MailboxGapRepaired, MailboxStalled, MailboxSynced
+from replywire_contracts.v1.send import SendDeferred
 
 SERVICES = ("auth", "send", "inbox_sync", "reply_matching")
 PRODUCT = "product"
@@ -36,6 +37,7 @@ WATCHERS: Mapping[type[Event], tuple[str, ...]] = {
     AccountConnected: ("auth",),
     AccountNeedsReauth: ("auth",),
     AccountDisconnected: ("auth",),
+    SendDeferred: ("auth",),
 }
 """Who may hear an event as it passes, on every replica and without a place in its stream: to wake a page that shows
 it. What must not be missed takes a consumer instead."""
@@ -54,6 +56,7 @@ ASKERS: Mapping[type[Request], tuple[str, ...]] = {
     rpc.Judge: ("inbox_sync",),
     rpc.ConfirmHeld: ("inbox_sync",),
     rpc.MailboxStatus: ("auth",),
+    rpc.SendingStatus: ("auth",),
     engine.EngineKey: ("auth",),
     engine.EngineOpenAccount: ("auth",),
     engine.EngineCloseAccount: ("auth",),

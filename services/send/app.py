@@ -8,7 +8,7 @@ from functools import cached_property
 
 from replywire_contracts.streams import CONSUMERS
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
-from replywire_contracts.v1.rpc import ChooseExternalDelivery, ExternalSetup, ProveExternal
+from replywire_contracts.v1.rpc import ChooseExternalDelivery, ExternalSetup, ProveExternal, SendingStatus
 from replywire_contracts.v1.send import SendCancelRequested, SendRequested
 
 from services.runtime.app import App
@@ -50,6 +50,7 @@ from services.send.routes import Routes
 from services.send.senders import Senders
 from services.send.sent_copies import SentCopies
 from services.send.settings import Settings
+from services.send.status import StatusHandler
 from services.send.tools import Tools
 
 _OWN = {consumer.durable: consumer for consumer in CONSUMERS if consumer.service == "send"}
@@ -206,6 +207,7 @@ def build(settings: Settings) -> App:
     app.http.include_router(routes(doors))
     _external(app, parts)
     _rounds(app, parts, settings)
+    serve(app, SendingStatus)(StatusHandler(lambda: parts.mailboxes).sending_status)
     app.on_stop(parts.drain)
     return app
 

@@ -43,6 +43,8 @@ class ImapFront:
     search_is_down: bool = False
     hidden: set[str] = field(default_factory=set)
     """Folders that the person shows to no mail program: no list has them."""
+    pages: dict[str, int] = field(default_factory=dict)
+    """By address: how many more times headers are fetched; who asks again waits until it is more."""
     refusal: bytes = b""
     """Instead of a login, `NO …`."""
     _sessions: set[_Session] = field(default_factory=set)
@@ -123,10 +125,19 @@ class _Session:
             passed = self._command(line)
             if passed is None:
                 return
+            if self._fetching is not None and line.startswith(self._fetching[0] + b" "):
+                await self._let_fetch()
             self._dovecot_out.write(passed)
             if literal := _LITERAL.search(line):
                 self._dovecot_out.write(await self._client_in.readexactly(int(literal[1])))
             await self._dovecot_out.drain()
+
+    async def _let_fetch(self) -> None:
+        pages = self._front.pages
+        while self.user in pages and pages[self.user] <= 0:
+            await asyncio.sleep(0.02)  # set from another thread
+        if self.user in pages:
+            pages[self.user] -= 1
 
     def _command(self, line: bytes) -> bytes | None:
         """As Dovecot is to read it; None where it ends here."""

@@ -1,4 +1,4 @@
-"""How the reading of a mailbox goes, asked of `inbox_sync`, and a call whenever that may have changed."""
+"""How a mailbox gets on, asked of `inbox_sync` and `send`, and a call whenever that may have changed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from contextlib import asynccontextmanager
 from replywire_contracts.event import Model
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
 from replywire_contracts.v1.mailbox import MailboxGapRepaired, MailboxStalled, MailboxSynced
-from replywire_contracts.v1.rpc import MailboxState, MailboxStatus
+from replywire_contracts.v1.rpc import MailboxState, MailboxStatus, SendingState, SendingStatus
+from replywire_contracts.v1.send import SendDeferred
 
 from services.runtime.overhearing import Connection, overhear
 from services.runtime.rpc import RpcClient, RpcRefused
 
 WATCHED = (
     MailboxSynced, MailboxStalled, MailboxGapRepaired, AccountConnected, AccountNeedsReauth, AccountDisconnected,
+    SendDeferred,
 )  # fmt: skip
 
 
@@ -37,6 +39,21 @@ class RpcMailboxReading:
         try:
             asked = MailboxStatus(team_id=team_id, account_id=account_id)
             state: MailboxState = await self._rpc().call(asked, timeout=_SECONDS)
+        except RpcRefused as refused:
+            if refused.code != "unknown_account":
+                raise
+            return None
+        return state
+
+
+class RpcMailboxSending:
+    def __init__(self, rpc: Callable[[], RpcClient]) -> None:
+        self._rpc = rpc
+
+    async def of(self, team_id: str, account_id: str) -> SendingState | None:
+        try:
+            asked = SendingStatus(team_id=team_id, account_id=account_id)
+            state: SendingState = await self._rpc().call(asked, timeout=_SECONDS)
         except RpcRefused as refused:
             if refused.code != "unknown_account":
                 raise

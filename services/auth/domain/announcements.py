@@ -13,8 +13,8 @@ from services.auth.domain.account import Account, State
 AccountEvent = AccountConnected | AccountNeedsReauth | AccountDisconnected
 
 
-def announcement(account: Account, correlation_id: str | None = None) -> AccountEvent:
-    """What this account's state means to everybody else."""
+def announcement(account: Account, correlation_id: str | None = None, reconnect_url: str | None = None) -> AccountEvent:
+    """What this account's state means to everybody else. `reconnect_url`: where a person helps one that needs them."""
     event_id = derived_id("account", account.account_id, str(account.revision))
     facts: dict[str, Any] = {
         "id": event_id,
@@ -37,4 +37,4 @@ def announcement(account: Account, correlation_id: str | None = None) -> Account
             failure = Failure(
                 reason=rejection.reason, code=rejection.code, words=rejection.words, remedy=rejection.remedy
             )
-            return AccountNeedsReauth(**facts, failure=failure)
+            return AccountNeedsReauth(**facts, failure=failure, reconnect_url=reconnect_url)

@@ -56,11 +56,13 @@ def stream(parts: Parts, visitor: Visitor, account_id: str) -> StreamingResponse
 
 
 async def _states(parts: Parts, visitor: Visitor, account_id: str) -> AsyncIterator[str]:
+    if not room(visitor):  # many were asked for at once, and the others were quicker
+        return
     _streams.begin(visitor.session_id)
     ends = asyncio.get_running_loop().time() + _LONGEST  # the browser then asks again by itself
     try:
         async with parts.watching.watched(account_id) as called:
-            said = ""
+            said, was_called = "", False
             while asyncio.get_running_loop().time() < ends and not parts.watching.ended:
                 called.clear()
                 seen = await _told(parts, visitor, account_id)
@@ -69,9 +71,13 @@ async def _states(parts: Parts, visitor: Visitor, account_id: str) -> AsyncItera
                 told, settled = seen
                 yield f"data: {told}\n\n" if told != said else ": still here\n\n"
                 said = told
+                # What a call tells of may be written down a moment later: it looks once more.
+                soon = was_called or not settled
+                was_called = False
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_ANYWAY if settled else _LOOK_SOON):
+                    async with asyncio.timeout(_LOOK_SOON if soon else _LOOK_ANYWAY):
                         await called.wait()
+                        was_called = True
                         await asyncio.sleep(_TOGETHER)
     finally:
         _streams.end(visitor.session_id)

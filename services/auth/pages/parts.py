@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from replywire_contracts.v1.rpc import MailboxState
+from replywire_contracts.v1.rpc import MailboxState, SendingState
 
 from services.auth.admin_consents import AdminConsents
 from services.auth.connecting import Connecting
@@ -24,7 +25,15 @@ from services.auth.oauth_connecting import OAuthConnecting
 from services.auth.pages.health import Health, health_of
 from services.auth.pages.rendering import Rendering
 from services.auth.pages.visits import Visit, Visits
-from services.auth.ports import Accounts, ApiKeys, AuditLog, ExternalSettingUp, MailboxReading, MailboxWatching
+from services.auth.ports import (
+    Accounts,
+    ApiKeys,
+    AuditLog,
+    ExternalSettingUp,
+    MailboxReading,
+    MailboxSending,
+    MailboxWatching,
+)
 from services.auth.team_settings import TeamSettingsChanges
 from services.runtime.outcomes import Outage
 
@@ -48,9 +57,12 @@ class Parts:
     keys: Keys
     api_keys: ApiKeys
     reading: MailboxReading
+    sending: MailboxSending
     watching: MailboxWatching
     reads: Callable[[str], bool]
     """Whether an e-mail client has an inbox that is read."""
+    sends: Callable[[str], bool]
+    """Whether mail leaves by an e-mail client, or is handed out for it."""
     connects: Callable[[str], bool]
     """Whether this deployment can connect an e-mail client."""
     now: Callable[[], datetime]
@@ -75,15 +87,26 @@ class Parts:
 
     async def health(self, account: Account) -> Health:
         """How it is now; who does not answer holds nothing up."""
+        if account.state is State.DISCONNECTED:
+            return health_of(account, None)
         reads = self.reads(account.client)
-        reading: MailboxState | None = None
-        asked = True
-        if account.state is not State.DISCONNECTED and reads:
-            try:
-                reading = await self.reading.of(account.team_id, account.account_id)
-            except Outage:
-                asked = False
-        return health_of(account, reading, asked=asked, reads=reads)
+        (reading, asked), sending = await asyncio.gather(self._reading(account, reads), self._sending(account))
+        return health_of(account, reading, sending, asked=asked, reads=reads, sends=self.sends(account.client))
+
+    async def _reading(self, account: Account, reads: bool) -> tuple[MailboxState | None, bool]:
+        """And whether there was an answer."""
+        if not reads:
+            return None, True
+        try:
+            return await self.reading.of(account.team_id, account.account_id), True
+        except Outage:
+            return None, False
+
+    async def _sending(self, account: Account) -> SendingState | None:
+        try:
+            return await self.sending.of(account.team_id, account.account_id)
+        except Outage:
+            return None
 
 
 def ground(visit: Visit) -> dict[str, Any]:

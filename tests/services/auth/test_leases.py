@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from replywire_contracts.v1.account import AccountConnected, AccountNeedsReauth
@@ -57,6 +58,12 @@ async def test_a_refusal_reported_by_many_stops_the_account_and_is_announced_onc
     assert (event.failure.reason, event.failure.code) == ("refused_login", "535 5.7.8")
     assert event.failure.words == "Wrong password, says the tower"
     assert event.failure.remedy
+    page = f"{auth.settings.public_url.rstrip('/')}/mailboxes/{account_id}"
+    assert event.reconnect_url == page
+    asked = {"purpose": "reconnect", "account_id": account_id, "person": "ada", "return_to": "https://app.example.com/"}
+    link = (await api.post("/v1/links", json=asked)).json()["url"]
+    answer = await api.get(urlsplit(link)._replace(scheme="", netloc="").geturl())
+    assert answer.headers["location"] == urlsplit(page).path, "the link leads to the page that the event names"
 
     account = (await api.get(f"/v1/accounts/{account_id}")).json()
     assert account["state"] == "needs_reauth"

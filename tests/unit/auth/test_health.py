@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from replywire_contracts.v1.rpc import MailboxState
+from replywire_contracts.v1.rpc import MailboxState, SendingState
 from replywire_contracts.v1.values import Failure, Progress
 
 from services.auth.domain.account import Account, ProvedMailbox, Rejection, State, connect, disconnect, reject
@@ -57,6 +57,35 @@ def test_a_refusal_comes_before_whatever_the_reader_says() -> None:
     assert health.title == "Needs you"
     assert health.trouble is not None
     assert (health.trouble.sentence, health.trouble.words) == ("The mail server refused the login.", "No.")
+
+
+_LATER = datetime(2026, 1, 31, 10, tzinfo=UTC)
+_QUOTA = Failure(reason="quota_reached", code="550 5.4.5", words="Daily user sending limit exceeded.", remedy="Wait.")
+
+
+def test_sending_that_waits_is_told_with_why_and_until_when() -> None:
+    health = health_of(account(), reading("watching"), SendingState(waits_until=_LATER, failure=_QUOTA))
+    assert (health.tone, health.title) == ("warning", "Sending waits")
+    assert health.waiting is not None
+    assert (health.waiting.until, health.waiting.words) == (_LATER, "Daily user sending limit exceeded.")
+    assert "limit" in health.waiting.sentence
+    assert health_of(account(), reading("watching"), SendingState()).title == "Connected"
+
+
+def test_a_limit_that_the_team_chose_is_told_and_is_no_trouble() -> None:
+    slow = SendingState(waits_until=_LATER, failure=Failure(reason="rate_limited", words="6 messages a minute"))
+    health = health_of(account(), reading("watching"), slow)
+    assert (health.tone, health.title) == ("good", "Connected")
+    assert health.waiting is not None
+    assert health.waiting.words == "6 messages a minute"
+
+
+def test_reading_in_trouble_is_not_hidden_by_sending_that_waits() -> None:
+    stalled = reading("stalled", failure=Failure(reason="host_unavailable"), failing_since=_NOW)
+    health = health_of(account(), stalled, SendingState(waits_until=_LATER, failure=_QUOTA))
+    assert health.title == "Trouble"
+    assert health.trouble is not None
+    assert health.waiting is not None
 
 
 def test_a_disconnected_mailbox_is_nothing_else() -> None:

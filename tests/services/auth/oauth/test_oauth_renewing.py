@@ -184,6 +184,7 @@ async def test_a_revoked_grant_stops_the_account_once_and_says_how_to_reconnect(
     assert event.failure.reason == "grant_refused"
     assert event.failure.code == "invalid_grant"
     assert "reconnect" in event.failure.remedy
+    assert (event.reconnect_url or "").endswith(f"/mailboxes/{account_id}")
     records = await world.audit("account.needs_reauth")
     assert [record["actor"] for record in records] == ["provider"]
 

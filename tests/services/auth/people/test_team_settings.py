@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from services.auth import commands
 from services.auth.domain.refusals import Invalid
-from tests.servers.choice import RunningServer
-from tests.servers.dovecot import Dovecot
 from tests.services.auth.conftest import Auth
-from tests.services.auth.visiting import Team, auth_for_people
+from tests.services.auth.visiting import Team
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def auth(
-    nats_server: RunningServer, mongodb_url: str, dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Auth]:
-    folder = tmp_path_factory.mktemp("team-settings")
-    async with auth_for_people(
-        nats_server.url, mongodb_url, dovecot, folder, offered_clients=("gmail", "smtp_imap")
-    ) as auth:
-        yield auth
-
-
-@pytest.fixture
-def team(auth: Auth) -> Team:
-    return Team(auth)
+@pytest.fixture(scope="module")
+def besides() -> dict[str, Any]:
+    return {"offered_clients": ("gmail", "smtp_imap")}
 
 
 async def change(team: Team, status: int = 200, **changed: Any) -> dict[str, Any]:

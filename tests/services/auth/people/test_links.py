@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import pytest_asyncio
 from fastapi import Response
 
 from services.auth.adapters.key_ring_file import KeyRingFile
@@ -20,26 +18,10 @@ from services.auth.domain import links
 from services.auth.domain.links import Purpose, Role
 from services.auth.pages.rendering import Rendering
 from services.auth.pages.visits import Visits
-from tests.servers.choice import RunningServer
-from tests.servers.dovecot import Dovecot
 from tests.services.auth.conftest import Auth
-from tests.services.auth.visiting import RETURN_TO, Team, auth_for_people
+from tests.services.auth.visiting import RETURN_TO, Team
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def auth(
-    nats_server: RunningServer, mongodb_url: str, dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Auth]:
-    folder = tmp_path_factory.mktemp("pages")
-    async with auth_for_people(nats_server.url, mongodb_url, dovecot, folder) as started:
-        yield started
-
-
-@pytest.fixture
-def team(auth: Auth) -> Team:
-    return Team(auth)
 
 
 async def follow(url: str) -> httpx.Response:

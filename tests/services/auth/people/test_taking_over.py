@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from tests.servers.choice import RunningServer
-from tests.servers.dovecot import Dovecot
 from tests.services.auth.conftest import Auth
-from tests.services.auth.visiting import Team, auth_for_people
+from tests.services.auth.visiting import Team
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ADA, EVE = {"person": "ada"}, {"person": "eve"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def auth(
-    nats_server: RunningServer, mongodb_url: str, dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Auth]:
-    folder = tmp_path_factory.mktemp("taking-over")
-    async with auth_for_people(nats_server.url, mongodb_url, dovecot, folder) as started:
-        yield started
-
-
-@pytest.fixture
-def team(auth: Auth) -> Team:
-    return Team(auth)
 
 
 async def kept(auth: Auth, account_id: str) -> dict[str, Any]:

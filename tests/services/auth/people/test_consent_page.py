@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from services.auth.adapters.consents import MongoConsents
 from services.auth.app import now
 from services.auth.domain import audit, consent
 from services.auth.domain.audit import Action, Actor
-from tests.servers.choice import RunningServer
-from tests.servers.dovecot import Dovecot
 from tests.services.auth.conftest import Auth
-from tests.services.auth.visiting import Team, auth_for_people
+from tests.services.auth.visiting import Team
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 APP = "8a6f0c52-0000-4000-8000-000000000001"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def auth(
-    nats_server: RunningServer, mongodb_url: str, dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Auth]:
-    people = auth_for_people(
-        nats_server.url,
-        mongodb_url,
-        dovecot,
-        tmp_path_factory.mktemp("consent"),
-        microsoft_client_secret="x",
-        microsoft_client_id=APP,
-        offered_clients=("smtp_imap", "microsoft365"),
-    )
-    async with people as started:
-        yield started
+@pytest.fixture(scope="module")
+def besides() -> dict[str, Any]:
+    offered = ("smtp_imap", "microsoft365")
+    return {"microsoft_client_id": APP, "microsoft_client_secret": "x", "offered_clients": offered}
 
 
 @pytest.mark.parametrize("by_admin", [True, False])
