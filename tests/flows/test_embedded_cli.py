@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import nats
 import psutil
 import pytest
+from replywire_contracts.v1.rpc import ReportRejected
 
 from deploy.embedded.sandbox import SandboxMail
 from deploy.embedded.sandbox_mail.person import Person
 from deploy.embedded.sandbox_mail.settings import DEFAULT_USERS
+from services.runtime.rpc import RpcClient
 
 ALICE, BOB = "alice@example.com", "bob@example.org"
 
@@ -61,6 +70,31 @@ class Up:
         assert done.returncode == status, done.stdout + done.stderr
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         return lines if len(lines) > 1 else lines[0] if lines else None
+
+    def seen(self, *arguments: str, typed: str = "") -> str:
+        """What a person saw at a terminal, who typed that."""
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "services.cli", *arguments, "--folder", str(self.folder)]
+        env = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+        env.pop("NO_COLOR", None)
+        process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True)
+        os.close(theirs)
+        shown, waiting, until = b"", typed, time.monotonic() + 60
+        with contextlib.suppress(OSError):  # Linux's way to say that the other side of a terminal is gone
+            while time.monotonic() < until:
+                if select.select([ours], [], [], 0.05)[0]:
+                    shown += os.read(ours, 65536)
+                # What is typed before the echo is off is thrown away.
+                if waiting and b"Password" in shown and not termios.tcgetattr(ours)[3] & termios.ECHO:
+                    os.write(ours, f"{waiting}\n".encode())
+                    waiting = ""
+        os.close(ours)
+        if process.poll() is None:
+            process.terminate()
+        process.wait()
+        text = shown.decode(errors="replace")
+        assert process.returncode == 0, text
+        return text
 
     @property
     def sandbox(self) -> SandboxMail:
@@ -141,25 +175,40 @@ def test_a_day_at_the_command_line(up: Up) -> None:
     assert any("error" in line for line in (same if isinstance(same, list) else [same]))
 
 
-@pytest.mark.timeout(300)
-def test_a_stopped_stack_goes_on_where_it_was(up: Up) -> None:
-    account = connect(up)["account_id"]
-    up.run("send", BOB, "--account", account, "--text", "Before", "--request-id", "before")
-    assert up.stop() == 0
-    assert not (up.folder / "running.json").exists()
-    away = up.run("accounts", status=2)
-    assert "replywire up" in away["remedy"]
-
-    up.start()
-    assert [a["account_id"] for a in up.run("accounts")] == [account]
-    assert [m["request_id"] for m in up.run("messages")] == ["before"]
-    after = up.run("send", BOB, "--account", account, "--text", "After", "--request-id", "after", "--follow", "before")
-    assert after[-1]["kind"] == "mail.v1.send.sent"
-    assert up.stop() == 0
+async def refuse(up: Up, account_id: str) -> None:
+    """As `send` reports it when a provider refuses the mailbox's password."""
+    running, secrets = (json.loads((up.folder / name).read_text()) for name in ("running.json", "secrets.json"))
+    connection = await nats.connect(
+        running["nats_url"], user="send", password=secrets["nats"]["send"], inbox_prefix="_INBOX_send"
+    )
+    try:
+        rejected = ReportRejected(
+            account_id=account_id, revision=1, reason="refused_login", code="535 5.7.8", words="says the tower"
+        )
+        await RpcClient(connection).call(rejected)
+    finally:
+        await connection.close()
 
 
 @pytest.mark.timeout(300)
-def test_doctor_names_a_service_that_is_away(up: Up) -> None:
+def test_a_terminal_shows_progress_and_doctor_names_a_mailbox_in_trouble_and_a_service_that_is_away(up: Up) -> None:
+    ports, password = up.sandbox.ports, DEFAULT_USERS[ALICE]
+    servers = ("--smtp", f"localhost:{ports['smtps']}", "--imap", f"localhost:{ports['imap']}")
+    ways = ("--smtp-security", "tls", "--imap-security", "tls")
+    shown = up.seen("connect", "smtp-imap", ALICE, *servers, *ways, "--wait", typed=password)
+    assert "First sync" in shown
+    assert "\x1b[" in shown, "no bar was drawn: this was no terminal"
+    assert password not in shown
+    assert "Re-wrapping" in up.seen("rotate-keys")
+
+    [account] = [one["account_id"] for one in up.run("accounts")]
+    assert all(finding["well"] for finding in up.run("doctor", "--account", account))
+    asyncio.run(refuse(up, account))
+    wrong = [finding for finding in up.run("doctor", "--account", account, status=1) if not finding["well"]]
+    assert account in wrong[0]["what"]
+    assert "535 5.7.8 says the tower" in wrong[0]["detail"]
+    assert wrong[0]["remedy"]
+
     # A service that is killed would be started again: a frozen one stays away.
     assert up._process is not None
     [send] = [child for child in psutil.Process(up._process.pid).children() if "services.send" in child.cmdline()]
@@ -173,6 +222,31 @@ def test_doctor_names_a_service_that_is_away(up: Up) -> None:
     wrong = [finding for finding in findings if not finding["well"]]
     assert wrong[0]["what"] == "send answers"
     assert wrong[0]["remedy"]
+
+
+@pytest.mark.timeout(300)
+def test_a_stopped_stack_goes_on_where_it_was(up: Up) -> None:
+    account = connect(up)["account_id"]
+    sent = up.run("send", BOB, "--account", account, "--text", "Before", "--request-id", "before")
+    assert up.stop() == 0
+    assert not (up.folder / "running.json").exists()
+    away = up.run("accounts", status=2)
+    assert "replywire up" in away["remedy"]
+
+    up.start()
+    assert [a["account_id"] for a in up.run("accounts")] == [account]
+    assert [m["request_id"] for m in up.run("messages")] == ["before"]
+    after = up.run("send", BOB, "--account", account, "--text", "After", "--request-id", "after", "--follow", "before")
+    assert after[-1]["kind"] == "mail.v1.send.sent"
+
+    bob = Person(up.sandbox, BOB)
+    received = bob.find("INBOX", sent[-1]["identities"]["message_ids"][0])
+    assert received is not None, "the sandbox lost a mail by the restart"
+    bob.answer(received, "I was away too.")
+    while not (replies := up.run("replies", "--request", "before")):
+        pass
+    assert replies[0]["new_text"].strip() == "I was away too."
+    assert up.stop() == 0
 
 
 @pytest.mark.timeout(180)
