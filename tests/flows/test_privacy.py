@@ -93,6 +93,10 @@ async def test_a_thousand_unrelated_mails_leave_no_trace(tmp_path: Path) -> None
     temporary.mkdir(parents=True)
     everyone = {key: {"TMPDIR": str(temporary)} for key in ("auth", "send", "inbox_sync", "reply_matching")}
     async with a_world(tmp_path, env=everyone, searchable_files=True) as world:
+        for service in world.running.stack.services.values():
+            told = Path(f"/proc/{service.process.pid}/environ").read_bytes()
+            assert f"TMPDIR={temporary}".encode() in told, "temporary files would go where nobody looks"
+        untouched = temporary.stat().st_mtime_ns
         half = [unrelated(number) for number in range(UNRELATED // 2)]
         world.dovecot.deliver(ADA, *half)
         account = await world.connect()
@@ -102,8 +106,10 @@ async def test_a_thousand_unrelated_mails_leave_no_trace(tmp_path: Path) -> None
         world.answer(sent, f"Gladly. {CONTROL}")
         await world.heard.wait(ReplyDetected, request_id="private-1")
         await until_read(world, account)
+        assert temporary.stat().st_mtime_ns == untouched, "a temporary file was made, if only for a moment"
     stack = tmp_path / "stack"
     assert list(places(stack / "mongodb", forms(CONTROL))), "what is kept is not found either: this search sees nothing"
+    assert list(places(stack / "nats", forms(CONTROL))), "nor is it found in the files of the streams that tell it"
     assert list(places(stack / "logs", {TEAM.encode(), b"mailbox", b"ready"})), "there are no logs to search"
     assert list(places(stack, forms(PLANTED))) == []
 
