@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from replywire_contracts import export
-from replywire_contracts.catalogue import EVENTS, event_type, stream_of
+from replywire_contracts.catalogue import EVENTS, REQUESTS, event_type, stream_of
 from replywire_contracts.event import Event, derived_id
 from replywire_contracts.streams import CONSUMERS, STREAMS
 from replywire_contracts.v1.send import SendRequested
@@ -73,6 +76,30 @@ def test_goldens_are_never_changed_or_removed() -> None:
 
 def test_generated_documents_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     assert export.main([str(CONTRACTS), "--check"]) == 0, capsys.readouterr().out
+
+
+def test_the_asyncapi_document_describes_every_event_and_request_and_each_reference_leads_somewhere() -> None:
+    document = yaml.safe_load((CONTRACTS / "asyncapi" / "replywire.yaml").read_text())
+    assert set(document["channels"]) == {event.kind() for event in EVENTS} | {one.SUBJECT for one in REQUESTS}
+    assert len(document["operations"]) == len(EVENTS) + len(REQUESTS)
+    references = list(_references(document))
+    assert len(references) > 2 * len(EVENTS)
+    for reference in references:
+        file, _, inside = reference.partition("#/")
+        if file:
+            assert (CONTRACTS / "asyncapi" / file).is_file(), reference
+        else:
+            found: Any = document
+            for name in inside.split("/"):
+                found = found[name]
+
+
+def _references(part: Any) -> Iterator[str]:
+    for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        if key == "$ref":
+            yield value
+        else:
+            yield from _references(value)
 
 
 def test_the_export_names_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
