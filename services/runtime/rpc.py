@@ -6,6 +6,7 @@ A refusal is an answer (`RpcRefused`); silence is an outage (`RpcUnavailable`) a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -133,22 +134,48 @@ class Listening:
 class TeamEndpoint(Listening):
     """What teams ask in their own name: the team is the subject's last token, which the bus's rights vouch for.
 
-    `answer(team, content)` gives the octets to answer with, and the problem's code where they tell of one."""
+    `answer(team, content)` gives the octets to answer with, and the problem's code where they tell of one. `unheard` is
+    told, where it is given, of octets that reached nobody: whoever asked is not there any more."""
 
     def __init__(
-        self, subject: str, answer: Callable[[str, bytes], Awaitable[tuple[bytes, str | None]]], concurrency: int = 64
+        self,
+        subject: str,
+        answer: Callable[[str, bytes], Awaitable[tuple[bytes, str | None]]],
+        concurrency: int = 64,
+        unheard: Callable[[str, bytes], None] | None = None,
     ) -> None:
         """`subject` ends in the token that stands for any team."""
         super().__init__(subject, concurrency)
         self._answered = answer
+        self._unheard = unheard
 
     async def _answer(self, message: Msg) -> None:
+        team = message.subject.rpartition(".")[2]
         with metrics.REQUEST_SECONDS.labels(self.subject).time():
-            reply, problem = await self._answered(message.subject.rpartition(".")[2], message.data)
-            if message.reply:
-                headers = {ERROR_HEADER: problem} if problem else None
-                await message._client.publish(message.reply, reply, headers=headers)
+            reply, problem = await self._answered(team, message.data)
+            if message.reply and problem:
+                await message._client.publish(message.reply, reply, headers={ERROR_HEADER: problem})
+            elif message.reply and self._unheard is None:
+                await message._client.publish(message.reply, reply)
+            elif message.reply and self._unheard is not None and not await _reached(message, reply):
+                self._unheard(team, reply)
         metrics.REQUESTS.labels(self.subject, problem or "answered").inc()
+
+
+async def _reached(message: Msg, reply: bytes) -> bool:
+    """Answers, and says whether anybody was there to read it. A server tells whoever names a place to answer to that
+    there are "no responders", before it answers the next ping."""
+    nc = message._client
+    inbox = nc.new_inbox()
+    told = await nc.subscribe(inbox, max_msgs=1)
+    try:
+        await nc.publish(message.reply, reply, reply=inbox)
+        for _ in range(2):  # nats-py's ping may overtake what was published before it, but not what went before a pong
+            await nc.flush()
+        return told.pending_msgs == 0
+    finally:
+        with contextlib.suppress(nats.errors.Error):  # it has had its one message, or the connection is gone
+            await told.unsubscribe()
 
 
 class Endpoint(Listening):

@@ -26,8 +26,9 @@ def serve_teams(
     answer: Callable[[str, Asked], Awaitable[BaseModel]],
     *,
     at_once: int = 64,
+    unheard: Callable[[str, bytes], None] | None = None,
 ) -> None:
-    """`answer(team, asked)` may raise whatever a route may raise."""
+    """`answer(team, asked)` may raise whatever a route may raise. `unheard(team, octets)`: it reached nobody."""
 
     async def answered(team: str, content: bytes) -> tuple[bytes, str | None]:
         with bind(request_id=(request_id := uuid4().hex)):
@@ -44,4 +45,4 @@ def serve_teams(
         assert problem is not None
         return to_json(problem.content(request_id)), problem.code
 
-    app.endpoints.append(TeamEndpoint(team_subject(verb, "*"), answered, at_once))
+    app.endpoints.append(TeamEndpoint(team_subject(verb, "*"), answered, at_once, unheard))

@@ -49,6 +49,12 @@ class ExternalBus:
             await self._put_back(team, taken)
         return taken
 
+    def untake(self, team: str, answer: bytes) -> None:
+        """Whoever waited is not there any more: the messages need not wait for the end of his lease."""
+        taken = TakenView.model_validate_json(answer)
+        if taken.messages:
+            self._door().taking.put_back(team, taken.lease)
+
     async def extend(self, team: str, asked: ExtendOneIn) -> ExtendedView:
         kept = ExtendIn(lease=asked.lease, lease_seconds=asked.lease_seconds)
         return await self._door().extend(_who(team), asked.request_id, kept)
@@ -74,7 +80,7 @@ class ExternalBus:
 
 def serve_external(app: Serves, bus: ExternalBus, waiting: int) -> None:
     """`waiting`: long polls at once."""
-    serve_teams(app, "take", TakeIn, bus.take, at_once=waiting)
+    serve_teams(app, "take", TakeIn, bus.take, at_once=waiting, unheard=bus.untake)
     serve_teams(app, "extend", ExtendOneIn, bus.extend)
     serve_teams(app, "reports", ReportsIn, bus.reports)
     serve_teams(app, "octets", OctetsIn, bus.octets)

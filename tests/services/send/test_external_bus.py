@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -108,6 +109,24 @@ async def test_the_same_work_is_done_over_the_bus(sending: World) -> None:
         assert (refused.value.code, refused.value.status) == ("already_closed", 409)
     [sent] = await sending.heard.wait(SendSent, request_id="r-1")
     assert "<wire@example.net>" in sent.identities.message_ids
+
+
+async def test_what_a_dead_taker_waited_for_goes_to_the_next_at_once(sending: World) -> None:
+    url = sending.settings.nats_url
+    dead = await nats.connect(url)
+    asked = {"wait_seconds": 40, "lease_seconds": 600}
+    await dead.publish("rpc.v1.external.take.acme", json.dumps(asked).encode(), reply=dead.new_inbox())
+    await dead.flush()
+    await dead.close()
+    async with External(door=await BusDoor.connect(url, team="acme", password="")) as external:
+        await sending.send("ada", "r-1")
+        async with asyncio.timeout(30):  # a lease of ten minutes would have to end otherwise
+            while not (taken := await external.take(wait=2)):
+                pass
+        answer = await external.sent(taken[0])
+        assert (answer.request_id, answer.heard) == ("r-1", "recorded")
+    stored = await sending.message("r-1")
+    assert [line["state"] for line in stored["history"]][-1] == "sent"
 
 
 async def test_who_has_chosen_the_bus_takes_nothing_over_http_and_other_teams_nothing_at_all(sending: World) -> None:
