@@ -20,6 +20,7 @@ from services.auth.adapters.mailbox_reading import RpcMailboxReading, RpcMailbox
 from services.auth.adapters.oauth_apps import MongoOAuthApps
 from services.auth.adapters.oauth_flows import MongoFlows
 from services.auth.adapters.page_sessions import MongoPageSessions
+from services.auth.adapters.revocations import MongoRevocations
 from services.auth.adapters.sign_ins import ProviderSignIns
 from services.auth.adapters.sync_engine import RpcSyncEngine
 from services.auth.adapters.team_settings import MongoTeamSettings
@@ -74,7 +75,8 @@ def build(settings: Settings) -> App:
     at_once = asyncio.Semaphore(settings.proofs_at_once)
     sign_ins = ProviderSignIns(settings, now)
     renewals = app.leases("token_renewals", timedelta(seconds=settings.renewal_lease_seconds))
-    kept = Kept(MongoFlows(app.db), MongoOAuthApps(app.client, app.db), MongoConsents(app.client, app.db), renewals)
+    apps, consents = MongoOAuthApps(app.client, app.db), MongoConsents(app.client, app.db)
+    kept = Kept(MongoFlows(app.db), apps, consents, renewals, MongoRevocations(app.client, app.db))
     oauth = put_together(
         settings, kept, sign_ins, sign_ins, accounts, rings, prover, team_settings, settings_store, engine, at_once, now
     )
@@ -139,7 +141,13 @@ def build(settings: Settings) -> App:
     async def sweep() -> None:
         await owed().run_sweeper()
 
+    async def take_grants_back() -> None:
+        while True:
+            await oauth.revoking.try_again()
+            await asyncio.sleep(settings.revocation_sweep_seconds)
+
     app.task(sweep, name="sweep owed account events")
+    app.task(take_grants_back, name="take grants back that a provider has not yet")
     return app
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.auth.admin_consents import AdminConsents
 from services.auth.domain.oauth_app import OAuthApp, Provider
@@ -14,7 +14,7 @@ from services.auth.oauth_apps import OAuthApps
 from services.auth.oauth_connecting import OAuthConnecting
 from services.auth.oauth_ports import ConsentPage, Consents, Flows, SealedApps, SignIns
 from services.auth.oauth_trips import Trips
-from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, SyncEngine, TeamSettingsStore
+from services.auth.ports import Accounts, KeyRings, OfferedClients, Provers, Revocations, SyncEngine, TeamSettingsStore
 from services.auth.renewing import Renewing
 from services.auth.revoking import Revoking
 from services.auth.settings import Settings
@@ -29,6 +29,7 @@ class Kept:
     apps: SealedApps
     consents: Consents
     renewals: Leases
+    revocations: Revocations
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,10 @@ def put_together(
     apps = OAuthApps(deployment_apps(settings), kept.apps, rings, now)
     patience, page_of = settings.token_patience_seconds, mailbox_page(settings.public_url)
     renewing = Renewing(accounts, rings, apps, sign_ins, kept.renewals, now, patience, page_of)
-    revoking = Revoking(accounts, renewing, apps, sign_ins, engine, settings.revocation_seconds)
+    pauses = tuple(timedelta(seconds=seconds) for seconds in settings.revocation_pauses)
+    revoking = Revoking(
+        accounts, renewing, apps, sign_ins, engine, kept.revocations, pauses, now, settings.revocation_seconds
+    )
     trips = Trips(kept.flows, rings, apps, sign_ins, settings.public_url, now)
     consents = AdminConsents(kept.consents, team_settings, trips, page, now)
     connecting = OAuthConnecting(

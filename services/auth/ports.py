@@ -19,6 +19,7 @@ from services.auth.domain.connect_request import Candidate
 from services.auth.domain.discovery import Srv
 from services.auth.domain.links import Link
 from services.auth.domain.page_session import PageSession
+from services.auth.domain.revocation import OwedRevocation
 from services.auth.domain.team_settings import TeamSettings
 from services.auth.domain.tokens import Revocation
 from services.providers.protocols import Connect
@@ -221,6 +222,22 @@ class PageSessions(Protocol):
         ...
 
     async def close(self, session_id: str) -> None: ...
+
+
+class Revocations(Protocol):
+    """Grants that providers have still to take back."""
+
+    async def add(self, owed: OwedRevocation) -> None: ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[OwedRevocation]: ...
+
+    async def take(self, before: OwedRevocation, after: OwedRevocation) -> bool:
+        """False where another replica tries it now, or it is settled."""
+        ...
+
+    async def settle(self, owed: OwedRevocation, note: AuditRecord | None) -> None:
+        """Nothing is kept of it any more."""
+        ...
 
 
 class Revokes(Protocol):

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from services.auth.domain.oauth_app import GOOGLE_ISSUER, MICROSOFT_AUTHORITY
+from services.auth.domain.revocation import PAUSES
 from services.providers.protocols import ConnectPolicy
 from services.runtime.settings import RuntimeSettings
 
@@ -57,6 +58,12 @@ class Settings(RuntimeSettings):
         default=10, ge=1, description="How soon after its death a replica's renewals are another's"
     )
     revocation_seconds: float = Field(default=5, gt=0, description="Time given to a provider to take a grant back")
+    revocation_pauses: tuple[float, ...] = Field(
+        default=tuple(pause.total_seconds() for pause in PAUSES),
+        min_length=1,
+        description="Seconds between the tries of a provider that did not, as JSON; then it is given up",
+    )
+    revocation_sweep_seconds: float = Field(default=20, gt=0, description="How often is looked for such tries")
 
     dns_servers: tuple[str, ...] = Field(
         default=(), description="Whom to ask for mail servers' records, as JSON: `address` or `address:port`"

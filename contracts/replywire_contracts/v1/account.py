@@ -29,8 +29,8 @@ class AccountConnected(_AccountEvent):
 class AccountNeedsReauth(_AccountEvent):
     """The provider refuses the credentials; sending and syncing stop until the person reconnects.
 
-    `reconnect_url` is the page where they do. It opens by a signed link alone, and one would be a key to the mailbox that
-    lies in the stream for days: a product asks for it when its person clicks, by `POST /v1/links` with `purpose`
+    `reconnect_url` is the page where they do. It opens by a signed link alone, and a link in here would be a key that
+    lies in the stream for days: a product asks for one when its person clicks, by `POST /v1/links` with `purpose`
     `reconnect` and this `account_id`, and gets the same page with what opens it."""
 
     VERB: ClassVar[str] = "needs_reauth"
@@ -39,8 +39,8 @@ class AccountNeedsReauth(_AccountEvent):
     reconnect_url: str | None = Field(
         default=None,
         max_length=2000,
-        description="The mailbox's own page. It opens by the link that `POST /v1/links` gives for `reconnect`; alone it "
-        "is no secret and opens for nobody",
+        description="The mailbox's own page. It opens by the link that `POST /v1/links` gives for `reconnect`; alone "
+        "it is no secret and opens for nobody",
     )
 
 

@@ -15,7 +15,7 @@ _PAGE = 200
 
 class MongoBoxes:
     def __init__(self, db: Database) -> None:
-        self._collections = (db["accounts"], db["oauth_apps"])
+        self._collections = (db["accounts"], db["oauth_apps"], db["revocations"])
 
     async def count_left(self, key_id: str) -> int:
         return sum([await collection.count_documents(_left(key_id)) for collection in self._collections])

@@ -24,6 +24,11 @@ INDEXES: dict[str, list[dict[str, Any]]] = {
     "oauth_flows": [{"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 0}],
     # Who renews which token now; the number in a row guards nothing once nobody has used it for a day.
     "token_renewals": [{"keys": [("until", 1)], "name": "ttl", "expireAfterSeconds": 86400}],
+    "revocations": [
+        {"keys": [("next_at", 1)], "name": "due"},
+        {"keys": [("box.key_id", 1), ("_id", 1)], "name": "ring_key"},
+        {"keys": [("ends_at", 1)], "name": "ttl", "expireAfterSeconds": 0},
+    ],
     # Both are asked for by their id alone, and of no use once what they stand for has ended.
     "spent_links": [{"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 60}],
     "page_sessions": [{"keys": [("expires_at", 1)], "name": "ttl", "expireAfterSeconds": 0}],

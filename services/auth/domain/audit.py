@@ -20,6 +20,8 @@ class Action(StrEnum):
     ACCOUNT_RENAMED = "account.renamed"
     ACCOUNT_NEEDS_REAUTH = "account.needs_reauth"
     ACCOUNT_DISCONNECTED = "account.disconnected"
+    ACCOUNT_GRANT_SETTLED = "account.grant_settled"
+    """What became, later, of the grant of a disconnected account."""
     KEY_CREATED = "api_key.created"
     KEY_ROTATED = "api_key.rotated"
     KEY_DELETED = "api_key.deleted"

@@ -66,6 +66,7 @@ async def oauth_settings(
         http_port=0,
         key_ring=str(ring),
         graceful_timeout=5,
+        revocation_sweep_seconds=0.1,
         allowed_networks=("127.0.0.0/8", "::1/128"),
     )
     yield await provisioned(settings_for(given, google_server, entra_server, gmail, trusted))

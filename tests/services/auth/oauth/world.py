@@ -20,6 +20,7 @@ from services.auth.adapters.external_setup import RpcExternalSetup
 from services.auth.adapters.key_ring_file import KeyRingFile
 from services.auth.adapters.oauth_apps import MongoOAuthApps
 from services.auth.adapters.oauth_flows import MongoFlows
+from services.auth.adapters.revocations import MongoRevocations
 from services.auth.adapters.sign_ins import ProviderSignIns
 from services.auth.adapters.sync_engine import RpcSyncEngine
 from services.auth.adapters.team_settings import MongoTeamSettings
@@ -159,7 +160,8 @@ def wired(app: App, settings: Settings) -> tuple[OAuth, TeamSettingsChanges, Key
 
     sign_ins = ProviderSignIns(settings, now)
     renewals = app.leases("token_renewals", timedelta(seconds=settings.renewal_lease_seconds))
-    kept = Kept(MongoFlows(app.db), MongoOAuthApps(app.client, app.db), MongoConsents(app.client, app.db), renewals)
+    apps, consents = MongoOAuthApps(app.client, app.db), MongoConsents(app.client, app.db)
+    kept = Kept(MongoFlows(app.db), apps, consents, renewals, MongoRevocations(app.client, app.db))
     accounts, at_once = accounts_of(app), asyncio.Semaphore(8)
     engine = RpcSyncEngine(lambda: app.rpc)
     oauth = put_together(settings, kept, sign_ins, sign_ins, accounts, rings, prover, team, store, engine, at_once, now)
