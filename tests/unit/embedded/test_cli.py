@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from services.cli.__main__ import app
@@ -111,6 +112,19 @@ def test_what_others_wrote_is_not_read_as_markup(capsys: pytest.CaptureFixture[s
 def invoke(*arguments: str) -> tuple[int, Any]:
     result = CliRunner().invoke(app, [*arguments, "--json"])
     return result.exit_code, json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["up", "demo", "connect smtp-imap", "accounts", "send", "messages", "replies", "watch", "doctor", "rotate-keys"],
+)
+def test_every_command_says_what_it_does_and_speaks_json(command: str) -> None:
+    found: Any = typer.main.get_command(app)
+    for name in command.split():
+        found = found.commands[name]
+    assert found.help
+    assert "--json" in {option for parameter in found.params for option in parameter.opts}
+    assert all(parameter.help for parameter in found.params if parameter.param_type_name == "argument")
 
 
 def test_a_message_in_a_file_is_explained_without_any_server(tmp_path: Path) -> None:
