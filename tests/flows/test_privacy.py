@@ -12,6 +12,7 @@ from replywire_contracts.v1.send import SendSent
 
 from tests.flows.test_main_path import bounce_of
 from tests.flows.world import ADA, World, a_world
+from tests.servers.dovecot import PASSWORD
 from tests.servers.stack import TEAM
 
 pytestmark = pytest.mark.xdist_group("privacy")
@@ -112,6 +113,7 @@ async def test_a_thousand_unrelated_mails_leave_no_trace(tmp_path: Path) -> None
     assert list(places(stack / "nats", forms(CONTROL))), "nor is it found in the files of the streams that tell it"
     assert list(places(stack / "logs", {TEAM.encode(), b"mailbox", b"ready"})), "there are no logs to search"
     assert list(places(stack, forms(PLANTED))) == []
+    assert list(places(stack, forms(PASSWORD))) == [], "the mailbox's own password lies there in clear"
 
 
 async def sent_mail(world: World, account: str) -> SendSent:
