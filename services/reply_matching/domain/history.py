@@ -70,7 +70,8 @@ def _attribution_end(lines: Sequence[Line], index: int, lowered: str) -> int | N
     opens = ATTRIBUTION_OPENS.match(lowered) is not None
     joined = ""
     depth = lines[index].depth
-    for offset in range(_MAX_ATTRIBUTION_LINES if opens or DATE_OPENS.match(lowered) else 1):
+    broken = opens or (DATE_OPENS.match(lowered) and any("@" in line.text for line in lines[index : index + 3]))
+    for offset in range(_MAX_ATTRIBUTION_LINES if broken else 1):
         place = index + offset
         if place >= len(lines):
             return None
