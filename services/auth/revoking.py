@@ -80,12 +80,13 @@ class Revoking:
             _log.warning("grant_not_revoked", account_id=debt.account_id, error=str(closed))
             tokens = None
         if account is None or tokens is None:
-            return await self._settled(debt, Revocation.FAILED)
-        if self._holds(account, tokens) or await self._used_elsewhere(account, tokens):
-            return await self.owed.settle(debt, None)  # connected again: it is nobody's to take back
-        answer = await self._asked(account, tokens)
-        if answer is not Revocation.FAILED or revocation.is_last(debt, self.pauses):
-            await self._settled(debt, answer)
+            await self._settled(debt, Revocation.FAILED)
+        elif self._holds(account, tokens) or await self._used_elsewhere(account, tokens):
+            await self.owed.settle(debt, None)  # connected again: it is nobody's to take back
+        else:
+            answer = await self._asked(account, tokens)
+            if answer is not Revocation.FAILED or revocation.is_last(debt, self.pauses):
+                await self._settled(debt, answer)
 
     async def _settled(self, debt: OwedRevocation, answer: Revocation) -> None:
         facts = {"grant": answer.value, "tries": str(debt.tries)}

@@ -1,4 +1,4 @@
-"""A disconnected account's grant is taken back at the provider, however often it must be asked; nothing of it is kept."""
+"""A disconnected account's grant is taken back at the provider, by asking again where it must; nothing of it is kept."""
 
 from __future__ import annotations
 
