@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
 
@@ -19,6 +20,7 @@ from services.auth.pages.routing import status_of
 from services.auth.pages.visits import Visit
 
 SCOPE = "external:work"
+_OVERLAP = timedelta(days=1)
 _MOST_KEYS = 20
 
 
@@ -34,6 +36,17 @@ def add_external_setup_pages(router: APIRouter, parts: Parts) -> None:
         visit, form = await parts.visits.posted(request, Purpose.SETTINGS)
         try:
             _, key = await parts.keys.create(visit.who, form.text("name"), (SCOPE,), within=None)
+        except Refused as refused:
+            return await _page(parts, visit, refused, about="keys")
+        return await _page(parts, visit, new_key=key)
+
+    @router.post("/settings/external/keys/{key_id}/rotate")
+    async def rotate_key(request: Request, key_id: str) -> Response:
+        """Its successor is shown as a new key is; the old one goes on working for a day. Keys that may do more than
+        this page gives are the API's: nobody is shown more here than he may make."""
+        visit, _ = await parts.visits.posted(request, Purpose.SETTINGS)
+        try:
+            _, _, key = await parts.keys.rotate(visit.who, key_id, _OVERLAP, within=(SCOPE,))
         except Refused as refused:
             return await _page(parts, visit, refused, about="keys")
         return await _page(parts, visit, new_key=key)
@@ -83,6 +96,7 @@ async def _page(
         about=about,
         new_key=new_key,
         deliveries=words.DELIVERIES,
+        scope=SCOPE,
         typed=typed or {},
     )
 
