@@ -1,4 +1,4 @@
-"""A disconnected account's grant is taken back at the provider, by asking again where it must; nothing of it is kept."""
+"""A disconnected account's grant is taken back at the provider, by asking again where it must; nothing of it stays."""
 
 from __future__ import annotations
 
