@@ -35,7 +35,8 @@ class ConnectIn(_In):
     )
     secret: dict[str, SecretStr] = Field(
         default={},
-        description="`password`, or `smtp_password` and `imap_password`",
+        description="`password`, or `smtp_password` and `imap_password`; for `ews` also `username`, where that is not "
+        "the address",
         examples=[{"password": "correct horse battery staple"}],
     )
 

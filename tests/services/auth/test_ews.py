@@ -309,8 +309,10 @@ async def test_an_account_that_is_gone_takes_its_login_with_it_though_no_event_c
 async def test_sealed_credentials_are_good_for_their_own_account_and_server_alone(
     both: Both, changed: dict[str, Any]
 ) -> None:
+    request = await opening(both, **changed)
+    assert not [text for text in (PASSWORD, "CORP") if text.encode() in request.encode()]
     with pytest.raises(RpcRefused) as refused:
-        await both.auth.rpc.call(await opening(both, **changed), timeout=20)
+        await both.auth.rpc.call(request, timeout=20)
     assert refused.value.code == "cannot_open"
     assert (both.exchange.logins, await both.held()) == ([], [])
 
