@@ -32,6 +32,8 @@ class StackSettings:
     """How many processes of a service; one where it is not named."""
     env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Environment added for a service (`send`) or for one replica of it (`send-2`)."""
+    ack_wait_seconds: float | None = None
+    """When what a killed service was working on comes to another; as declared where None."""
     log_level: str = "INFO"
     watch: bool = True
     """Start again what ends unasked."""

@@ -161,6 +161,7 @@ class Stack:
             user=PROVISION if ours else None,
             password=self.secrets.nats[PROVISION] if ours else None,
             stream_max_bytes=_STREAM_LIMIT,
+            ack_wait_seconds=self.settings.ack_wait_seconds,
         )
         team = self.settings.team
         if team is not None and team not in self.secrets.api_keys:

@@ -153,6 +153,8 @@ class App:
             await hook()
         for endpoint in self.endpoints:
             await endpoint.start(self.nc, self.settings.service)
+        for lane in self.lanes.values():
+            await lane.learn(self.js)
         await self.broker.start()
         for work, name in self._to_run:
             self._tasks.run(work, name)

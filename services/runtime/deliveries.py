@@ -14,6 +14,7 @@ from typing import Any
 
 import nats.errors
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from replywire_contracts.event import Event
 from replywire_contracts.streams import Consumer
 
@@ -53,9 +54,15 @@ class Lane:
         self.route = route
         self.concurrency = concurrency
         self._dead_letters = dead_letters
+        self._ack_wait = route.consumer.ack_wait.total_seconds()
         self._running: set[asyncio.Task[None]] = set()
         self._one_ended = asyncio.Event()
         self._in_flight = metrics.IN_FLIGHT.labels(route.consumer.durable)
+
+    async def learn(self, js: JetStreamContext) -> None:
+        """How long the server waits for word of a delivery: an operator may have changed what is declared."""
+        found = await js.consumer_info(self.route.consumer.stream.name, self.route.consumer.durable)
+        self._ack_wait = found.config.ack_wait or self._ack_wait
 
     async def room(self) -> int:
         """How many more can begin now; waits while there is none, and a moment longer where only few would fit."""
@@ -67,7 +74,7 @@ class Lane:
         return self.concurrency - len(self._running)
 
     def take(self, message: Msg) -> None:
-        task = asyncio.create_task(_Delivery(message, self.route, self._dead_letters()).run())
+        task = asyncio.create_task(_Delivery(message, self.route, self._dead_letters(), self._ack_wait).run())
         self._running.add(task)
         self._in_flight.inc()
         task.add_done_callback(self._end)
@@ -90,20 +97,21 @@ class Lane:
 
 
 class _Delivery:
-    __slots__ = ("_dead_letters", "_delivery", "_kind", "_message", "_route", "_seq", "_stream")
+    __slots__ = ("_ack_wait", "_dead_letters", "_delivery", "_kind", "_message", "_route", "_seq", "_stream")
 
-    def __init__(self, message: Msg, route: Route, dead_letters: DeadLetters) -> None:
+    def __init__(self, message: Msg, route: Route, dead_letters: DeadLetters, ack_wait: float) -> None:
         facts = message.metadata
         self._message = message
         self._stream, self._seq, self._delivery = facts.stream, facts.sequence.stream, facts.num_delivered
         self._route = route
         self._dead_letters = dead_letters
+        self._ack_wait = ack_wait
         self._kind = message.subject.rpartition(".")[0]
 
     async def run(self) -> None:
         started = time.perf_counter()
         headers = self._message.headers or {}
-        heartbeat = Heartbeat(self._message, self._route.consumer.ack_wait.total_seconds() / 3)
+        heartbeat = Heartbeat(self._message, self._ack_wait / 3)
         try:
             with (
                 bind(kind=self._kind, event_id=headers.get("Nats-Msg-Id"), delivery=self._delivery),

@@ -41,6 +41,9 @@ class ProvisionSettings(BaseSettings):
     nats_replicas: int = Field(default=1, ge=1, le=5, description="Copies of each stream: 3 in a cluster of three")
     mongodb_url: str = Field(default="mongodb://127.0.0.1:27017/?replicaSet=rs0", repr=False)
     stream_max_bytes: int | None = Field(default=None, description="No stream may be larger, whatever is declared")
+    ack_wait_seconds: float | None = Field(
+        default=None, ge=3, description="What a silent service was working on is given to another after this"
+    )
 
 
 async def provision(
@@ -52,8 +55,11 @@ async def provision(
     creds: Path | None = None,
     replicas: int = 1,
     stream_max_bytes: int | None = None,
+    ack_wait_seconds: float | None = None,
 ) -> None:
-    """Everything. Raises what the servers say where they refuse."""
+    """Everything. `ack_wait_seconds`: the declared times where None; services learn it at their start.
+
+    Raises what the servers say where they refuse."""
     nc = await nats.connect(
         [url.strip() for url in nats_url.split(",")],
         user=user,
@@ -64,7 +70,7 @@ async def provision(
         max_reconnect_attempts=10,
     )
     try:
-        await provision_bus(nc, replicas=replicas, stream_max_bytes=stream_max_bytes)
+        await provision_bus(nc, replicas=replicas, stream_max_bytes=stream_max_bytes, ack_wait_seconds=ack_wait_seconds)
     finally:
         await nc.close()
     client = open_client(mongodb_url, name="replywire-provision")
@@ -74,12 +80,14 @@ async def provision(
         client.close()
 
 
-async def provision_bus(nc: NatsClient, *, replicas: int = 1, stream_max_bytes: int | None = None) -> None:
+async def provision_bus(
+    nc: NatsClient, *, replicas: int = 1, stream_max_bytes: int | None = None, ack_wait_seconds: float | None = None
+) -> None:
     js = nc.jetstream(timeout=10)
     await _streams(js, replicas, stream_max_bytes)
     for service in SERVICES:
         for consumer in consumers_of(service):
-            await js.add_consumer(consumer.stream.name, consumer_config(consumer))
+            await js.add_consumer(consumer.stream.name, consumer_config(consumer, ack_wait_seconds))
     for bucket in BUCKETS:
         await _bucket(js, bucket, replicas)
 
@@ -137,14 +145,14 @@ def _stream_config(stream: Stream, replicas: int, max_bytes: int) -> api.StreamC
     )
 
 
-def consumer_config(consumer: Consumer) -> api.ConsumerConfig:
+def consumer_config(consumer: Consumer, ack_wait_seconds: float | None = None) -> api.ConsumerConfig:
     return api.ConsumerConfig(
         name=consumer.durable,
         durable_name=consumer.durable,
         description=f"{consumer.service}'s place",
         deliver_policy=api.DeliverPolicy.ALL,
         ack_policy=api.AckPolicy.EXPLICIT,
-        ack_wait=consumer.ack_wait.total_seconds(),
+        ack_wait=ack_wait_seconds or consumer.ack_wait.total_seconds(),
         max_deliver=consumer.max_deliver,
         max_ack_pending=consumer.max_ack_pending,
         filter_subjects=list(consumer.subjects),
@@ -209,6 +217,7 @@ def main() -> None:
             creds=settings.nats_creds,
             replicas=settings.nats_replicas,
             stream_max_bytes=settings.stream_max_bytes,
+            ack_wait_seconds=settings.ack_wait_seconds,
         )
     )
 

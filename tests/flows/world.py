@@ -185,7 +185,7 @@ async def a_world(
             for service in ("auth", "send", "inbox_sync")
         } | {name: value for name, value in told.items() if name not in ("auth", "send", "inbox_sync")}
         async with (
-            stacks.running(folder / "stack", sandbox=False, env=merged, **changes) as running,
+            stacks.running(folder / "stack", sandbox=False, env=merged, ack_wait_seconds=6, **changes) as running,
             running.product() as product,
         ):
             world = World(running, dovecot, sink, product)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from nats.aio.client import Client as NatsClient
@@ -16,6 +15,7 @@ from services.runtime import outcomes
 from services.runtime.app import App
 from services.runtime.consume import consume
 from services.runtime.outcomes import Malformed, Outage, Refused
+from services.runtime.provision import consumer_config
 from services.runtime.publisher import Publisher
 from services.runtime.settings import RuntimeSettings
 from tests.services.runtime.conftest import running
@@ -195,22 +195,13 @@ async def test_stopping_finishes_what_is_in_flight(nc: NatsClient, settings: Set
     assert await left_in(nc, SEND_REQUESTS.name) == 0
 
 
-async def test_a_handler_slower_than_the_acknowledgement_time_keeps_its_message(
+async def test_a_handler_slower_than_the_acknowledgement_time_that_an_operator_set_keeps_its_message(
     nc: NatsClient, settings: Settings
 ) -> None:
-    quick = REQUESTED.__class__(
-        durable="send-requested",
-        stream=REQUESTED.stream,
-        subjects=REQUESTED.subjects,
-        service="send",
-        ack_wait=timedelta(seconds=1),
-    )
-    from services.runtime.provision import consumer_config
-
-    await nc.jetstream().add_consumer(SEND_REQUESTS.name, consumer_config(quick))
+    await nc.jetstream().add_consumer(SEND_REQUESTS.name, consumer_config(REQUESTED, 1.0))
     app, tries, done = App(settings()), [], asyncio.Event()
 
-    @consume(app, quick, SendRequested)
+    @consume(app, REQUESTED, SendRequested)
     async def slow(event: SendRequested) -> None:
         tries.append(event.id)
         await asyncio.sleep(3)
