@@ -33,7 +33,9 @@ NATS; this is the way over HTTP.
 key alone. What is another team's answers exactly as what does not exist: 404.
 
 **Errors** are problem documents (RFC 9457, `application/problem+json`): `code` for programs, `detail` and `remedy` \
-for people, `field` where a part of the request is at fault, `request_id` for the log.
+for people, `field` where a part of the request is at fault, `request_id` for the log. Each operation names its \
+errors' codes (`x-codes`); more may come. `invalid_request` means that something is not as described here, \
+`invalid_value` that it is, and still cannot be meant.
 
 **Lists** come in pages: `items`, and `next` to give as `cursor` for the next page; `next` is null at the end.
 

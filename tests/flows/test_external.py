@@ -175,6 +175,10 @@ async def test_the_example_sends_and_the_answer_to_it_is_detected_and_nothing_el
     assert list(places(stack / "logs", {b"ready"})), "there are no logs to search"
 
 
+async def test_a_whole_worker_is_no_longer_than_the_readme_says() -> None:
+    assert len(WORKER.read_text().splitlines()) < 60
+
+
 def unrelated() -> EmailMessage:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = BOB, ALICE, f"About {PLANTED}"
