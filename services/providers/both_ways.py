@@ -108,6 +108,7 @@ def _both(errors: list[ProviderError]) -> ProviderError:
     """The one that a person must act on speaks first; the other server's words are told too."""
     errors.sort(key=lambda error: isinstance(error, Transient))
     first = errors[0]
+    first.other = errors[1] if len(errors) > 1 else None
     first.words = " ".join(dict.fromkeys(error.words for error in errors))
     first.remedy = " ".join(dict.fromkeys(error.remedy for error in errors if error.remedy))
     return first

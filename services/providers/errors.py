@@ -33,6 +33,8 @@ class ProviderError(Exception):
         self.words = words
         self.code = code
         self.remedy = remedy
+        self.other: ProviderError | None = None
+        """Of a second server that failed beside this one; its words and remedy are in these too."""
 
 
 class Transient(ProviderError):

@@ -48,6 +48,23 @@ async def test_a_policy_is_saved_as_it_was_given(world: World, team: Team) -> No
     assert told == {"folders": ["Sales", "Support"], "sends_per_minute": 20, "sent_copy": False}
 
 
+async def test_an_app_of_ones_own_is_registered_for_one_organisation(world: World, team: Team) -> None:
+    admin = await team.visit("settings", person="boss")
+    await admin.locator("summary", has_text="Microsoft").last.click()
+    app = admin.locator("details", has_text="Client secret").last
+    await app.get_by_label("Client id").fill("app-of-contoso")
+    await app.get_by_label("Client secret").fill("never-shown-again")
+    await app.get_by_label("Directory (tenant)").fill("contoso.example.com")
+    await shoot(admin, "settings-app")
+    await app.get_by_role("button", name="Use our own app").click()
+    await expect(admin.get_by_role("status").first).to_be_visible()
+    assert "never-shown-again" not in await admin.content()
+    member = await team.visit()
+    async with member.expect_request(re.compile("/contoso.example.com/oauth2/v2.0/authorize")) as leaving:
+        await member.get_by_role("button", name="Continue with Microsoft").click()
+    assert "client_id=app-of-contoso" in (await leaving.value).url
+
+
 async def test_ews_is_listed_only_where_the_operator_switched_it_on(world: World, team: Team) -> None:
     from services.auth import commands
 

@@ -82,7 +82,8 @@ async def test_a_wrong_password_is_explained_at_its_field_and_forgotten(world: W
     await page.get_by_role("link", name="Enter your servers").click()
     await fill_servers(page, world.sandbox, password="not-it")
     await page.get_by_role("button", name="Try and connect").click()
-    await expect(page.get_by_role("alert")).to_contain_text("refused the login")
+    both = "The SMTP server refused the login. The IMAP server refused the login."
+    await expect(page.get_by_role("alert")).to_contain_text(both)
     await expect(page.get_by_role("alert")).to_be_focused()
     await expect(page.locator("#password")).to_have_attribute("aria-invalid", "true")
     await expect(page.locator("#password")).to_have_value("")

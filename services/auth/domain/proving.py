@@ -49,13 +49,15 @@ def refusal_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) ->
             error.remedy or "Correct the settings of this mailbox.",
         )
     server = _server_of(error, form, settings)
-    title = f"{server.upper()} server" if server else "mail server"
-    reason = "expired_certificate" if _is_expired(error) else error.reason
+    sentences = [_told(error, server)]
+    other = None if error.other is None else _server_of(error.other, form, settings)
+    if error.other is not None and other is not None and (also := _told(error.other, other)) not in sentences:
+        sentences.append(also)
     retry_after = error.retry_after if isinstance(error, Transient) else None
     return NotProved(
         error.reason,
-        sentence_of(reason, title),
-        remedy=_RENEW if reason == "expired_certificate" else error.remedy,
+        " ".join(sentences),
+        remedy=_RENEW if _is_expired(error) else error.remedy,
         field=_field_of(error, form, server),
         server_code=error.code,
         server_words=error.words,
@@ -70,9 +72,15 @@ def sentence_of(reason: str, server: str = "mail server") -> str:
     return SENTENCES.get(reason, "The {server} could not be used.").format(server=server)
 
 
+def _told(error: ProviderError, server: str) -> str:
+    title = f"{server.upper()} server" if server else "mail server"
+    return sentence_of("expired_certificate" if _is_expired(error) else error.reason, title)
+
+
 def _is_expired(error: ProviderError) -> bool:
+    own = error.words if error.other is None else error.words.removesuffix(error.other.words)
     # OpenSSL's words for X509_V_ERR_CERT_HAS_EXPIRED.
-    return error.reason == "untrusted_certificate" and "certificate has expired" in error.words
+    return error.reason == "untrusted_certificate" and "certificate has expired" in own
 
 
 def _server_of(error: ProviderError, form: Form, settings: Mapping[str, Any]) -> str:
@@ -92,5 +100,7 @@ def _field_of(error: ProviderError, form: Form, server: str) -> str:
     if error.reason == "other_mailbox":
         return "address"
     if error.reason == "refused_login":
+        if error.other is not None and error.other.reason == "refused_login":
+            return "secret"
         return f"secret.{server}_password" if f"{server}_password" in form.secrets else "secret"
     return f"settings.{server}.host" if server else "settings"

@@ -81,9 +81,9 @@ def _add_apps(router: APIRouter, parts: Parts) -> None:
     @router.post("/settings/apps/{provider}")
     async def set_app(provider: str, request: Request) -> Response:
         visit, form = await parts.visits.posted(request, Purpose.SETTINGS)
-        client_id, secret = form.text("client_id"), form.text("client_secret")
+        client_id, secret, tenant = (form.text(name) for name in ("client_id", "client_secret", "tenant"))
         try:
-            await parts.oauth_apps.set_team_app(visit.who, provider, client_id, secret)
+            await parts.oauth_apps.set_team_app(visit.who, provider, client_id, secret, tenant)
         except Refused as refused:
             return await settings_page(parts, visit, refused, about=f"app-{oauth_app.read_provider(provider)}")
         return see_other("/settings?saved=app")

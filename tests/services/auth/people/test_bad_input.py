@@ -48,6 +48,25 @@ async def test_a_wrong_password_is_told_per_server_and_leaves_nothing(auth: Auth
     await team.nothing_is_left()
 
 
+async def test_whichever_servers_refuse_are_named_each_with_its_sentence(auth: Auth, team: Team) -> None:
+    browser = await team.visit()
+    auth.mail.smtp.on(At.AUTH, say("535 5.7.8 not you"))
+    answer = await browser.post("/connect/smtp_imap", **team.fields())
+    assert "The SMTP server refused the login." in answer.text
+    assert "The IMAP server refused" not in answer.text
+    auth.mail.smtp.on(At.AUTH, say("535 5.7.8 not you"))
+    answer = await browser.post("/connect/smtp_imap", **team.fields(password="not-it"))
+    assert answer.status_code == 422
+    both = "Neither server let us in. The SMTP server refused the login. The IMAP server refused the login."
+    assert both in answer.text
+    assert answer.text.count("Failed</span>") == 2
+    assert 'id="wrong-password"' in answer.text, "it is told at the field that both take it from"
+    auth.mail.smtp.on(At.AUTH, say("535 5.7.8 not you"))
+    answer = await browser.post("/connect/smtp_imap", **team.fields(imap_port=str(CLOSED)))
+    assert "The SMTP server refused the login. The IMAP server does not answer." in answer.text
+    await team.nothing_is_left()
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence", "remedy"),
     [

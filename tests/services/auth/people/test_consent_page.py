@@ -37,3 +37,22 @@ async def test_the_page_says_who_proved_a_consent_and_that_the_next_try_failed(a
     assert ("with an administrator's role" in page) is by_admin
     assert ("did not say whether an administrator signed in" in page) is not by_admin
     assert "The second one is not proved. Begin again." in page
+
+
+async def test_an_app_of_a_single_organisation_is_registered_with_its_tenant(auth: Auth, team: Team) -> None:
+    admin = await team.visit("settings", role="admin", person="boss")
+    app = {"client_id": "of-contoso", "client_secret": "not-shown-again"}
+    refused = await admin.post("/settings/apps/microsoft", **app, tenant="a/b")
+    assert refused.status_code == 422
+    assert "This is no tenant of Microsoft Entra." in refused.text
+    assert "Give the directory (tenant) id or a domain of it" in refused.text
+    assert await auth.app.db["oauth_apps"].count_documents({"team_id": team.name}) == 0
+    assert (await admin.post("/settings/apps/google", **app, tenant="contoso.example.com")).status_code == 422
+    assert (await admin.post("/settings/apps/microsoft", **app, tenant=" Contoso.Example.com ")).status_code == 303
+    kept = await auth.app.db["oauth_apps"].find_one({"team_id": team.name})
+    assert kept is not None
+    assert (kept["client_id"], kept["tenant"]) == ("of-contoso", "contoso.example.com")
+    page = (await admin.get("/settings")).text
+    assert "for people of <code" in page
+    assert "contoso.example.com</code> alone" in page
+    assert "not-shown-again" not in page
