@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from replywire_contracts.event import Event, Request
 from replywire_contracts.streams import STREAMS, Stream
-from replywire_contracts.v1 import account, calendar, engine, inbox, mailbox, reply, rpc, send
+from replywire_contracts.v1 import account, calendar, engine, inbox, mailbox, reply, rpc, send, sending
 
 EVENTS: tuple[type[Event], ...] = (
     send.SendRequested,
@@ -43,7 +43,7 @@ REQUESTS: tuple[type[Request], ...] = (
     rpc.Judge,
     rpc.ConfirmHeld,
     rpc.MailboxStatus,
-    rpc.SendingStatus,
+    sending.SendingStatus,
     engine.EngineKey,
     engine.EngineOpenAccount,
     engine.EngineCloseAccount,

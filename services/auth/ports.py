@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from replywire_contracts.v1.rpc import ExternalSetupState, MailboxState, SendingState
+from replywire_contracts.v1.rpc import ExternalSetupState, MailboxState
+from replywire_contracts.v1.sending import SendingState
 
 from services.auth.domain.account import Account, State
 from services.auth.domain.announcements import AccountEvent

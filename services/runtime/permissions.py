@@ -20,7 +20,7 @@ from replywire_contracts.streams import (
     Consumer,
     Stream,
 )
-from replywire_contracts.v1 import engine, rpc
+from replywire_contracts.v1 import engine, rpc, sending
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
 from replywire_contracts.v1.mailbox import MailboxGapRepaired, MailboxStalled, MailboxSynced
 from replywire_contracts.v1.send import SendDeferred
@@ -56,7 +56,7 @@ ASKERS: Mapping[type[Request], tuple[str, ...]] = {
     rpc.Judge: ("inbox_sync",),
     rpc.ConfirmHeld: ("inbox_sync",),
     rpc.MailboxStatus: ("auth",),
-    rpc.SendingStatus: ("auth",),
+    sending.SendingStatus: ("auth",),
     engine.EngineKey: ("auth",),
     engine.EngineOpenAccount: ("auth",),
     engine.EngineCloseAccount: ("auth",),

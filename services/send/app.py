@@ -8,8 +8,9 @@ from functools import cached_property
 
 from replywire_contracts.streams import CONSUMERS
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
-from replywire_contracts.v1.rpc import ChooseExternalDelivery, ExternalSetup, ProveExternal, SendingStatus
+from replywire_contracts.v1.rpc import ChooseExternalDelivery, ExternalSetup, ProveExternal
 from replywire_contracts.v1.send import SendCancelRequested, SendRequested
+from replywire_contracts.v1.sending import SendingStatus
 
 from services.runtime.app import App
 from services.runtime.consume import consume

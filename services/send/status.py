@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from replywire_contracts.v1.rpc import SendingState, SendingStatus
+from replywire_contracts.v1.sending import SendingState, SendingStatus
 from replywire_contracts.v1.values import Failure
 
 from services.runtime.rpc import Refusal

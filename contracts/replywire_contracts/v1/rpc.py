@@ -286,20 +286,3 @@ class MailboxStatus(Request):
 
     team_id: TeamId
     account_id: AccountId
-
-
-class SendingState(Model):
-    """Whether anything leaves one mailbox just now."""
-
-    waits_until: Moment | None = Field(default=None, description="Until then nothing leaves; then it goes on by itself")
-    failure: Failure | None = Field(default=None, description="Why it waits")
-
-
-class SendingStatus(Request):
-    """auth → send: does anything leave this mailbox just now? Refused with `unknown_account`: not taken in yet."""
-
-    SUBJECT: ClassVar[str] = "rpc.v1.send.sending_status"
-    REPLY: ClassVar[type[Model]] = SendingState
-
-    team_id: TeamId
-    account_id: AccountId

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from replywire_contracts.event import Model
 from replywire_contracts.v1.account import AccountConnected, AccountDisconnected, AccountNeedsReauth
 from replywire_contracts.v1.mailbox import MailboxGapRepaired, MailboxStalled, MailboxSynced
-from replywire_contracts.v1.rpc import MailboxState, MailboxStatus, SendingState, SendingStatus
+from replywire_contracts.v1.rpc import MailboxState, MailboxStatus
 from replywire_contracts.v1.send import SendDeferred
+from replywire_contracts.v1.sending import SendingState, SendingStatus
 
 from services.runtime.overhearing import Connection, overhear
 from services.runtime.rpc import RpcClient, RpcRefused

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from replywire_contracts.v1.rpc import MailboxState, SendingState
+from replywire_contracts.v1.rpc import MailboxState
+from replywire_contracts.v1.sending import SendingState
 from replywire_contracts.v1.values import Failure
 
 from services.auth.domain.account import Account, State

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from replywire_contracts.v1.rpc import MailboxState, SendingState
+from replywire_contracts.v1.rpc import MailboxState
+from replywire_contracts.v1.sending import SendingState
 
 from services.auth.admin_consents import AdminConsents
 from services.auth.connecting import Connecting

@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from replywire_contracts.v1.rpc import SendingState, SendingStatus
 from replywire_contracts.v1.send import SendDeferred, SendSent
+from replywire_contracts.v1.sending import SendingState, SendingStatus
 
 from services.providers.errors import Scope, Transient
 from services.providers.memory import WORLD

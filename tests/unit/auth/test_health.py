@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from replywire_contracts.v1.rpc import MailboxState, SendingState
+from replywire_contracts.v1.rpc import MailboxState
+from replywire_contracts.v1.sending import SendingState
 from replywire_contracts.v1.values import Failure, Progress
 
 from services.auth.domain.account import Account, ProvedMailbox, Rejection, State, connect, disconnect, reject
