@@ -76,6 +76,11 @@ async def test_whichever_servers_refuse_are_named_each_with_its_sentence(auth: A
          "better connected another way", "as Microsoft 365 instead"),
         ({"imap_port": str(EXPIRED)}, "The certificate of the IMAP server has expired.", "renew its certificate"),
         ({"imap_port": str(CLOSED)}, "The IMAP server does not answer.", "Check that the server is up"),
+        ({"smtp_port": str(CLOSED)}, "The SMTP server does not answer.", "Check that the server is up"),
+        ({"smtp_port": str(EXPIRED), "smtp_security": "tls"},
+         "The certificate of the SMTP server has expired.", "renew its certificate"),
+        ({"imap_host": "outlook.office365.com", "imap_port": "993"},
+         "better connected another way", "as Microsoft 365 instead"),
         ({"imap_port": "22"}, "cannot be used as a mail server", "Check the host"),
         ({"imap_port": "x"}, "The port of the IMAP server cannot be used.", "Correct"),
         ({"address": "ada"}, "not an e-mail address", "such as ada@example.com"),
@@ -100,3 +105,20 @@ async def test_a_server_without_time_is_no_fault_of_the_password(auth: Auth, tea
     assert answer.status_code == 503
     assert "come back later" in answer.text
     await team.nothing_is_left()
+
+
+async def test_a_refused_host_tells_nothing_of_itself(team: Team) -> None:
+    """Open, closed, no mail port, or not there at all: one answer, so that nobody maps a network by our form."""
+    browser = await team.visit()
+    alerts = set()
+    for host, port in (
+        ("10.1.2.3", "993"),
+        ("169.254.169.254", "993"),
+        ("nowhere.example.com", "993"),
+        ("127.0.0.1", "22"),
+    ):
+        answer = await browser.post("/connect/smtp_imap", **team.fields(imap_host=host, imap_port=port))
+        assert answer.status_code == 422
+        alert = answer.text[answer.text.index('role="alert"') :]
+        alerts.add(alert[: alert.index("Nothing was saved")].replace(f"{host}:{port}", "WHERE"))
+    assert len(alerts) == 1
