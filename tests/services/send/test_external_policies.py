@@ -94,22 +94,25 @@ async def test_assume_sent_ends_it_and_a_later_word_makes_it_no_second_one(once:
     assert len(await once.heard.wait(SendSent, request_id="r-1")) == 1
 
 
-@pytest.mark.parametrize(("word", "state"), [("sent", "sent"), ("failed", "failed"), ("release", "queued")])
 async def test_what_lapsed_while_no_process_was_there_is_asked_about_and_its_holders_word_counts(
-    stopped: World, word: str, state: str
+    stopped: World,
 ) -> None:
     account = await external_account(stopped)
-    async with stopped.replica():
-        await stopped.send(account, "r-1")
-        async with worker(stopped) as code:
-            lease, _ = await code.one(lease=1)
+    words = {"r-1": ("sent", "sent"), "r-2": ("failed", "failed"), "r-3": ("release", "queued")}
+    leases: dict[str, str] = {}
+    async with stopped.replica(), worker(stopped) as code:
+        for request_id in words:
+            await stopped.send(account, request_id)
+        while len(leases) < 3:
+            taken = await code.take(lease=1)
+            leases |= {message["request_id"]: taken["lease"] for message in taken["messages"]}
     async with stopped.replica(), worker(stopped, app=1) as code:
-        [asked] = await stopped.heard.wait(SendUnconfirmed, request_id="r-1")
-        assert asked.failure.reason == "never_reported"
-        assert (await becomes(stopped, "r-1", "unconfirmed", app=1))["state"] == "unconfirmed"
-        told = await code.told("r-1", word, lease)
-        assert told["state"] == state
-        assert (await code.told("r-1", word, lease))["heard"] == "known"
-        if word == "failed":
-            await stopped.heard.wait(SendFailed, request_id="r-1")
-        assert bool((await code.take(wait=0))["messages"]) == (word == "release")
+        for request_id, (word, state) in words.items():
+            [asked] = await stopped.heard.wait(SendUnconfirmed, request_id=request_id)
+            assert asked.failure.reason == "never_reported"
+            await becomes(stopped, request_id, "unconfirmed", app=1)
+            assert (await code.told(request_id, word, leases[request_id]))["state"] == state
+            assert (await code.told(request_id, word, leases[request_id]))["heard"] == "known"
+        await stopped.heard.wait(SendSent, request_id="r-1")
+        await stopped.heard.wait(SendFailed, request_id="r-2")
+        assert [message["request_id"] for message in (await code.take(wait=0))["messages"]] == ["r-3"]
