@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from bson import encode
 
+from services.auth.adapters.boxes import MongoBoxes
 from services.auth.app import now
 from services.auth.domain.revocation import PAUSES
+from services.runtime.envelopes import open_box
 from tests.services.auth.oauth.world import MEMBER, OAuthWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -49,6 +51,8 @@ async def test_a_provider_that_is_away_stands_in_nobodys_way_and_is_asked_again(
     assert (await world.audit("account.disconnected"))[0]["details"]["grant"] == "failed"
     [row] = await owed(world)
     assert renewal.encode() not in encode(row)
+    [kept] = [each async for each in MongoBoxes(world.app.db).left("another ring's key")]
+    assert renewal.encode() in open_box(world.rings.ring(), kept.owner, kept.box), "a rotation finds it too"
     assert row["ends_at"] - now() <= timedelta(days=2)
     await world.google.heal()
     await world.google.reset_counts()
