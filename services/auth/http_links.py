@@ -24,7 +24,7 @@ _REFUSALS = refusals(
         404: {"not_found": "No account of your team has this `account_id`"},
         422: {
             UNFIT: "`purpose`, `role`, `account_id` do not fit together, or people cannot be sent back to `return_to`"
-        }
+        },
     }
 )
 
