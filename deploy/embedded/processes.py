@@ -160,8 +160,10 @@ class Process:
             self._popen.send_signal(number)
 
     def freeze(self) -> None:
-        """SIGSTOP: alive to the kernel, silent to everybody."""
+        """SIGSTOP, and wait until every thread has stopped: alive to the kernel, silent to everybody."""
         self.send_signal(signal.SIGSTOP)
+        if self._popen is not None:
+            os.waitid(os.P_PID, self._popen.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self.send_signal(signal.SIGCONT)

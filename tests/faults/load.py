@@ -90,4 +90,13 @@ async def under_load(load: Load, timeout: float = 150) -> AsyncIterator[Load]:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert violations(await seen(load.world, load.requests)) == []
+    await without_violations(load)
+
+
+async def without_violations(load: Load, timeout: float = 30) -> None:
+    """What a killed process still owed is told by the sweeper some seconds later; what was done twice stays so."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    while found := violations(await seen(load.world, load.requests)):
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError("\n".join(found))
+        await asyncio.sleep(0.5)

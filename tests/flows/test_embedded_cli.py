@@ -213,7 +213,7 @@ def test_a_terminal_shows_progress_and_doctor_names_a_mailbox_in_trouble_and_a_s
     assert up._process is not None
     [send] = [child for child in psutil.Process(up._process.pid).children() if "services.send" in child.cmdline()]
     send.suspend()
-    while send.status() != psutil.STATUS_STOPPED:
+    while not _all_stopped(send.pid):
         pass  # a thread in the kernel stops on its way out of it: until then it may still answer
     try:
         findings = up.run("doctor", status=1)
@@ -247,6 +247,11 @@ def test_a_stopped_stack_goes_on_where_it_was(up: Up) -> None:
         pass
     assert replies[0]["new_text"].strip() == "I was away too."
     assert up.stop() == 0
+
+
+def _all_stopped(pid: int) -> bool:
+    states = [stat.read_text().rpartition(") ")[2][0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
 
 
 @pytest.mark.timeout(180)

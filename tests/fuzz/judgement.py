@@ -5,6 +5,7 @@ It starts from our own mails. What raises, or takes longer than five seconds, en
 
 from __future__ import annotations
 
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.corpora.held_out_set import held_out
 from tests.unit.judgement.posted import MAILS, tracked
 
 BUDGET = 60
+_PEAK_MB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+"""What the limit is measured against begins with the peak of the process that started this one (getrusage(2))."""
 
 
 def one_input(data: bytes) -> None:
@@ -46,7 +49,7 @@ def main(seconds: int, folder: str | None) -> None:
             f"-max_total_time={seconds}",
             "-max_len=20000",
             "-timeout=5",
-            "-rss_limit_mb=1024",
+            f"-rss_limit_mb={_PEAK_MB + 970}",
             "-print_final_stats=1",
         ]
         atheris.Setup([sys.argv[0], *options, str(corpus)], one_input)

@@ -31,7 +31,8 @@ class Reporting:
         self._trouble = mailbox.trouble
         self._progress = progress
         self._synced_to = mailbox.synced_to
-        self._told_at = asyncio.get_running_loop().time()
+        self._told_at = asyncio.get_running_loop().time() - _PROGRESS_EVERY
+        """The first page is told at once: people watch it."""
 
     @property
     def first_sync_under_way(self) -> bool:
