@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # More than cores: most of what these tests wait for is servers being killed, and timers.
-PYTEST_WORKERS ?= 3
+PYTEST_WORKERS ?= 4
 
 help: ## Print every command with its sentence
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ setup: $(VENV)/.run ## Make .venv with what running needs
 	@echo "Ready: $(BIN)/replywire --help"
 
 test: $(VENV)/.dev servers ## Run every test (set-up included)
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint types walls fresh ## Lint, strict types, import walls and the freshness of generated files
 
