@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.runtime.logging import get_logger
 from services.runtime.mongo import OUTAGES, Collection, DuplicateKey
 
 _AWAY: tuple[type[Exception], ...] = (*OUTAGES, TimeoutError)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,14 @@ class Leases:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
             if not lease.lost.is_set():
-                await self.release(lease)
+                await self._let_go(lease)
+
+    async def _let_go(self, lease: Lease) -> None:
+        """What was done under it stays done, whether or not the database takes this."""
+        try:
+            await self.release(lease)
+        except _AWAY as outage:
+            _log.info("lease not released: it runs out by itself", lease=lease.key, error=str(outage))
 
     async def _keep_renewing(self, lease: Lease) -> None:
         loop = asyncio.get_running_loop()

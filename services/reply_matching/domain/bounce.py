@@ -32,7 +32,8 @@ from services.reply_matching.domain.status_codes import reply_in, status_in
 
 ENOUGH = 4
 _FLUFL_BYTES = 64 * 1024
-logging.getLogger("flufl.bounce").disabled = True  # it logs the errors it raises, and those quote the mail
+# It logs the errors it raises, and those quote the mail. A filter: who configures logging anew enables all loggers.
+logging.getLogger("flufl.bounce").addFilter(lambda record: False)
 
 
 @dataclass(frozen=True, slots=True)

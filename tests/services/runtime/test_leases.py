@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from services.runtime.leases import Leases
-from services.runtime.mongo import Database
+from services.runtime.mongo import Database, open_client
+from tests.servers.choice import RunningServer
 
 SHORT = timedelta(milliseconds=300)
 
@@ -129,3 +130,20 @@ async def test_a_wrong_client_clock_changes_nothing(
     monkeypatch.setattr(time, "time", lambda: real() + offset.total_seconds())
     assert await Leases(db["leases"], "first").acquire("acc_1")
     assert await Leases(db["leases"], "second").acquire("acc_1") is None
+
+
+async def test_what_was_done_under_a_lease_stands_though_the_database_is_away_at_its_end(
+    own_mongod: RunningServer,
+) -> None:
+    client = open_client(own_mongod.url)
+    try:
+        leases = Leases(client["test"]["leases"], "first", SHORT)
+        held = await leases.acquire("acc_1")
+        assert held is not None
+        unsure = {"failCommands": ["update"], "writeConcernError": {"code": 64, "errmsg": "waiting timed out"}}
+        async with leases.keep(held):
+            await client.admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=unsure)
+        await ended(leases, "acc_1")
+        assert await Leases(client["test"]["leases"], "second", SHORT).acquire("acc_1") is not None
+    finally:
+        client.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging.config
 from datetime import timedelta
 from typing import Any
 
@@ -116,6 +117,7 @@ def test_an_explanation_tells_the_class_the_match_and_all_evidence() -> None:
 
 
 def test_what_flufl_stumbles_over_is_neither_raised_nor_logged(caplog: pytest.LogCaptureFixture) -> None:
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as many servers do at their start
     # Without a From field one of its detectors raises IndexError, and logs it.
     raw = b"Return-Path: <>\nAuto-Submitted: auto-replied\nSubject: Mail delivery failed\n\ncould not be delivered\n"
     assert classify(raw).klass is Class.BOUNCE

@@ -31,22 +31,23 @@ addEventListener("pageshow", (event) => {
   all("[data-waiting]").forEach((waiting) => { waiting.textContent = ""; });
 });
 
-// Servers are suggested from the address's domain. Only the address is sent, and what was typed stays.
-function suggest(form) {
+// Servers are suggested from the address's domain. Only the address is sent, and what was `typed` stays.
+// `fill` puts in what was found, and returns what to say of it.
+function suggesting(form, path, typed, fill) {
   const address = one("#address", form);
   const said = one("[data-suggestion]", form);
-  const typed = new Set();
-  const fields = ["host", "port", "security"].flatMap((part) => [`imap_${part}`, `smtp_${part}`]);
-  for (const name of fields) one(`#${name}`, form).addEventListener("input", () => typed.add(name));
   let asked = "";
+  all("input, select", form).forEach((field) => field.addEventListener("input", () => {
+    if (field.value) typed.add(field.id); else typed.delete(field.id);
+  }));
 
-  function say(text, strong) {
+  function say(text, better) {
     const line = document.createElement("p");
     line.append(text);
-    if (strong) {
+    if (better) {
       line.className = "better";
       const name = document.createElement("strong");
-      name.textContent = strong;
+      name.textContent = better;
       const instead = document.createElement("a");
       instead.href = "/connect";
       instead.textContent = "Choose it instead";
@@ -63,7 +64,7 @@ function suggest(form) {
     const headers = { Accept: "application/json", "X-Form-Token": one("[name=form_token]", form).value };
     let found;
     try {
-      const answer = await fetch(form.dataset.suggest, { method: "POST", body, headers, credentials: "same-origin" });
+      const answer = await fetch(path, { method: "POST", body, headers, credentials: "same-origin" });
       if (!answer.ok) return;
       found = await answer.json();
     } catch {
@@ -71,18 +72,10 @@ function suggest(form) {
     }
     if (domain !== asked) return;
     if (found.better) return say("This mailbox is better connected as", found.better);
-    if (!found.imap && !found.smtp) {
-      return say("We know no servers of this domain. Your provider's help pages name them.");
-    }
-    for (const name of ["imap", "smtp"]) {
-      if (!found[name]) continue;
-      for (const part of ["host", "port", "security"]) {
-        const field = one(`#${name}_${part}`, form);
-        if (force || !typed.has(field.id)) field.value = found[name][part];
-      }
-    }
-    const whose = found.provider ? ` of ${found.provider}` : "";
-    say(`Servers${whose} are filled in below. Change them where you know better. ${found.hint || ""}`);
+    const text = fill(found, (name, value) => {
+      if (force || !typed.has(name)) one(`#${name}`, form).value = value;
+    });
+    if (text) say(text);
   }
 
   address.addEventListener("change", () => ask(false));
@@ -92,50 +85,22 @@ function suggest(form) {
   });
 }
 
-// The same for the one server of Exchange.
-function suggestServer(form) {
-  const address = one("#address", form);
-  const server = one("#server", form);
-  const said = one("[data-suggestion]", form);
-  let typed = server.value !== "";
-  let asked = "";
-  server.addEventListener("input", () => { typed = server.value !== ""; });
-
-  async function ask(force) {
-    const domain = address.value.split("@")[1] || "";
-    if (!address.checkValidity() || !domain || (domain === asked && !force)) return;
-    asked = domain;
-    const body = new URLSearchParams({ address: address.value });
-    const headers = { Accept: "application/json", "X-Form-Token": one("[name=form_token]", form).value };
-    let found;
-    try {
-      const answer = await fetch(form.dataset.suggestServer, { method: "POST", body, headers, credentials: "same-origin" });
-      if (!answer.ok) return;
-      found = await answer.json();
-    } catch {
-      return; // a suggestion less
+function suggestMailServers(form) {
+  suggesting(form, form.dataset.suggest, new Set(), (found, put) => {
+    if (!found.imap && !found.smtp) return "We know no servers of this domain. Your provider's help pages name them.";
+    for (const name of ["imap", "smtp"]) {
+      for (const part of found[name] ? ["host", "port", "security"] : []) put(`${name}_${part}`, found[name][part]);
     }
-    if (domain !== asked || (!found.said && !found.better)) return;
-    const line = document.createElement("p");
-    if (found.better) {
-      line.className = "better";
-      const name = document.createElement("strong");
-      name.textContent = found.better;
-      const instead = document.createElement("a");
-      instead.href = "/connect";
-      instead.textContent = "Choose it instead";
-      line.append("This mailbox is better connected as ", name, ". ", instead, ".");
-    } else {
-      line.textContent = found.said;
-      if (found.server && (force || !typed)) server.value = found.server;
-    }
-    said.replaceChildren(line);
-  }
+    const whose = found.provider ? ` of ${found.provider}` : "";
+    return `Servers${whose} are filled in below. Change them where you know better. ${found.hint || ""}`;
+  });
+}
 
-  address.addEventListener("change", () => ask(false));
-  one("[data-suggest-button]", form).addEventListener("click", (event) => {
-    event.preventDefault();
-    ask(true);
+function suggestExchangeServer(form) {
+  const typed = new Set(one("#server", form).value ? ["server"] : []);
+  suggesting(form, form.dataset.suggestServer, typed, (found, put) => {
+    if (found.server) put("server", found.server);
+    return found.said;
   });
 }
 
@@ -178,8 +143,8 @@ function follow(place) {
 
 localise(document);
 all("form").forEach(hold);
-all("form[data-suggest]").forEach(suggest);
-all("form[data-suggest-server]").forEach(suggestServer);
+all("form[data-suggest]").forEach(suggestMailServers);
+all("form[data-suggest-server]").forEach(suggestExchangeServer);
 all("[data-reveal]").forEach(reveal);
 all("[data-copy]").forEach(copy);
 all("[data-live]").forEach(follow);
