@@ -6,8 +6,10 @@ Nothing here belongs to an event loop, so one process can be watched from severa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,11 +27,13 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def free_port() -> int:
-    """A loopback TCP port nobody listens on now. Somebody may take it before the caller does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback TCP port nobody listens on now. Somebody may take it before the caller does; but no connection that
+    is dialled meanwhile, for it is below the ports that the kernel gives to those (ip(7), `ip_local_port_range`)."""
+    while True:
+        port = random.randrange(15_000, 32_000)  # noqa: S311 - no secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:

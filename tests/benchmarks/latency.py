@@ -18,9 +18,9 @@ from pathlib import Path
 from replywire_contracts.v1.reply import ReplyDetected
 from replywire_contracts.v1.send import SendSent
 
+from deploy.embedded.processes import free_port
 from tests.benchmarks.table import Row
 from tests.flows.world import World, a_world
-from tests.servers.smtp_sink import free_port
 
 ANSWERS = int(os.environ.get("REPLYWIRE_BENCH_ANSWERS", "200"))
 

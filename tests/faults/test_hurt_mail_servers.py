@@ -13,6 +13,7 @@ from replywire_contracts.v1.mailbox import MailboxGapRepaired
 from replywire_contracts.v1.send import SendDeferred, SendFailed, SendSent, SendUnconfirmed
 from replywire_contracts.v1.values import Address
 
+from deploy.embedded.processes import free_port
 from tests.faults.load import Load, under_load
 from tests.flows.checker import violations
 from tests.flows.settling import announced, ended, known, quiet, seen
@@ -20,7 +21,6 @@ from tests.flows.world import ADA, GRACE, World, a_world
 from tests.servers import scripted_smtp
 from tests.servers.dovecot import mail
 from tests.servers.scripted_smtp import At, ScriptedSmtp, say
-from tests.servers.smtp_sink import free_port
 
 pytestmark = [pytest.mark.xdist_group("hurt-mail-servers"), pytest.mark.asyncio(loop_scope="module")]
 

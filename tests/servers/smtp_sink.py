@@ -7,12 +7,13 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from pathlib import Path
+
+from deploy.embedded.processes import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +110,6 @@ class SmtpSink:
     def _signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _taken(octets: bytes, at: float) -> Taken:
