@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.processes import free_port, listens
 from deploy.front_door import generate, nginx, table
 
 
@@ -58,7 +58,7 @@ async def serving(
         process = await asyncio.create_subprocess_exec(command, *flags, stderr=errors)
         try:
             async with asyncio.timeout(20):
-                while not await _listens(port):
+                while not await listens(port):
                     assert process.returncode is None, (folder / "errors.log").read_text()
                     await asyncio.sleep(0.02)
             yield f"http://127.0.0.1:{port}"
@@ -66,12 +66,3 @@ async def serving(
             if process.returncode is None:
                 process.kill()
             await process.wait()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
