@@ -6,19 +6,23 @@ Mail is put into a mailbox by writing its Maildir, which is what a delivery agen
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import grp
 import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 
+import psutil
 import trustme
+
+from deploy.embedded.processes import free_port
 
 PASSWORD = "correct-horse"
 FOLDERS: Mapping[str, str | None] = {"Sent": "\\Sent", "Junk": "\\Junk", "Archive": None}
@@ -38,7 +42,7 @@ class Dovecot:
         """`settings`: more lines of configuration. `passdb`: who may log in, instead of everybody with PASSWORD."""
         # Not below pytest's folder: that one is closed to other users, and as root the mail belongs to another user.
         self.root = Path(tempfile.mkdtemp(prefix="dovecot-"))
-        self.imap_port, self.imaps_port = _free_ports(2)
+        self.imap_port, self.imaps_port = free_port(), free_port()
         self.ca_file = str(self.root / "ca.pem")
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,12 +71,17 @@ class Dovecot:
         await self.start()
 
     def kill(self) -> None:
-        """SIGKILL for the master and all it started."""
-        if self._process is not None:
-            self.kick("")
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        """SIGKILL for the master and all it started; returns once none of them can hold a socket any more."""
+        master, self._process = self._process, None
+        if master is not None:
+            master.send_signal(signal.SIGSTOP)  # it starts nobody while its children are counted
+            family = _children(master)
+            master.kill()
+            for child in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            master.wait()
+            _until_dead(family)
 
     def kick(self, user: str) -> None:
         """Cut the connections of `user` (all users where empty)."""
@@ -215,22 +224,30 @@ service imap {{
     async def _end(self, sign: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is not None:
+            family = _children(process)
             process.send_signal(sign)
             await asyncio.to_thread(process.wait)
+            await asyncio.to_thread(_until_dead, family)
 
 
 def _group(user: str) -> str:
     return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
 
 
-def _free_ports(number: int) -> tuple[int, ...]:
-    held: list[socket.socket] = []
-    for _ in range(number):
-        held.append(socket.create_server(("127.0.0.1", 0)))
-    ports = tuple(sock.getsockname()[1] for sock in held)
-    for sock in held:
-        sock.close()
-    return ports
+def _children(master: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(master.pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _until_dead(family: list[psutil.Process]) -> None:
+    """A child that outlives its master a moment still answers at the sockets that the next master finds taken."""
+    for child in family:
+        # Not `wait`: an orphan stays a zombie for as long as nobody asks how it ended, and a zombie holds nothing.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while child.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.005)  # nobody tells of the end of what is no child of ours
 
 
 async def _until_open(port: int, process: subprocess.Popen[bytes]) -> None:
