@@ -18,6 +18,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import IO, Protocol
 
 from deploy.embedded.errors import DidNotStart, EmbeddedError
 
@@ -52,6 +53,21 @@ def _die_with(parent: int) -> Callable[[], None] | None:
     return before_exec
 
 
+class Child(Protocol):
+    """What is asked of a `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class Process:
     """A program with its log file. `launch` may be called again once it has ended."""
 
@@ -66,9 +82,9 @@ class Process:
         self.name = name
         self.command = list(command)
         self.log = log
-        self._env = dict(env) if env is not None else None
+        self.env = dict(env) if env is not None else None
         self._cwd = cwd
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._popen: Child | None = None
         self._end: Future[int] | None = None
         self._log_start = 0
 
@@ -89,20 +105,24 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._log_start = log.tell()
-            self._popen = popen = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._env,
-                cwd=self._cwd,
-                start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),
-            )
+            self._popen = popen = self.open(log)
         end: Future[int] = Future()
         end.set_running_or_notify_cancel()  # a waiter that gives up cannot cancel the process's end for the others
         threading.Thread(target=lambda: end.set_result(popen.wait()), name=f"end of {self.name}", daemon=True).start()
         self._end = end
+
+    def open(self, log: IO[bytes]) -> Child:
+        """The child itself, which writes to `log`."""
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=self.env,
+            cwd=self._cwd,
+            start_new_session=True,
+            preexec_fn=_die_with(os.getpid()),
+        )
 
     async def output(self, timeout: float) -> str:
         """Run it to its end: what it printed. Its log gets its errors alone. Raises `EmbeddedError` where it fails."""
@@ -114,7 +134,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=self._env,
+                env=self.env,
                 cwd=self._cwd,
                 start_new_session=True,
                 preexec_fn=_die_with(os.getpid()),

@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.embedded.errors import DidNotStart, EmbeddedError, PortTaken
 from deploy.embedded.processes import Process, free_port, listens
-from deploy.embedded.sandbox_mail.certificates import CA_FILE
+from deploy.embedded.sandbox_mail.certificates import CA_FILE, keep_authority
 from deploy.embedded.sandbox_mail.settings import DEFAULT_USERS
 
 _START_LIMIT = 30.0
@@ -36,6 +36,10 @@ class SandboxMail:
         if self._process is None:
             raise EmbeddedError("the sandbox mail server was never started")
         return self._process
+
+    def prepare(self) -> None:
+        """Make `ca_file`, which the services read while this server is still starting."""
+        keep_authority(self.ca_file.parent)
 
     async def start(self) -> None:
         """Start it (again) and return once every port answers. Raises `PortTaken`, `DidNotStart`."""

@@ -25,12 +25,21 @@ class Service:
     _package = "services"
     _asked = "/ready"
 
-    def __init__(self, name: str, service: str, port: int, env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        service: str,
+        port: int,
+        env: Mapping[str, str],
+        log: Path,
+        program: type[Process] = Process,
+    ) -> None:
         self.name = name
         self.service = service
         self.port = port
         self.env = dict(env)
         self._log = log
+        self._program = program
         self.process = self._process()
 
     @property
@@ -39,7 +48,8 @@ class Service:
 
     def _process(self) -> Process:
         env = {**self.env, "REPLYWIRE_HTTP_HOST": "127.0.0.1", "REPLYWIRE_HTTP_PORT": str(self.port)}
-        return Process(self.name, [sys.executable, "-m", f"{self._package}.{self.service}"], self._log, env=env)
+        command = [sys.executable, "-m", f"{self._package}.{self.service}"]
+        return self._program(self.name, command, self._log, env=env)
 
     def launch(self) -> None:
         """Start it without waiting; a changed `env` counts from here on."""
@@ -89,5 +99,5 @@ class Door(Service):
     _package = "deploy"
     _asked = "/live"
 
-    def __init__(self, port: int, env: Mapping[str, str], log: Path) -> None:
-        super().__init__(FRONT_DOOR, FRONT_DOOR, port, env, log)
+    def __init__(self, port: int, env: Mapping[str, str], log: Path, program: type[Process] = Process) -> None:
+        super().__init__(FRONT_DOOR, FRONT_DOOR, port, env, log, program)

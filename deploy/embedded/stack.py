@@ -52,6 +52,8 @@ class Bus(Database, Protocol):
 class Stack:
     """`async with Stack(settings) as stack:` - or `start` and `stop`. One folder holds one stack."""
 
+    program: type[Process] = Process
+    """How the parts written in Python are started."""
     nats: Bus | None = None
     mongod: Database | None = None
     sandbox: SandboxMail | None = None
@@ -194,17 +196,18 @@ class Stack:
         if settings.sandbox:
             mail_ports = {name: chosen[name] for name in _MAIL_PORTS}
             self.sandbox = SandboxMail(self.folder / "sandbox", users=settings.sandbox_users, ports=mail_ports)
+            self.sandbox.prepare()
             self._supervision.add("sandbox_mail", self.sandbox)
         if settings.front_door:
             upstreams = {
                 service: [f"127.0.0.1:{chosen[n]}" for s, n in replicas if s == service] for service in SERVICES
             }
             env = {**environment.of_front_door(upstreams, settings.log_level), **settings.env.get(FRONT_DOOR, {})}
-            self.door = Door(chosen[FRONT_DOOR], env, self.folder / "logs" / f"{FRONT_DOOR}.log")
+            self.door = Door(chosen[FRONT_DOOR], env, self._log(FRONT_DOOR), self.program)
             self._supervision.add(FRONT_DOOR, self.door)
         for service, name in replicas:
             env = {**self.env_of(service), **settings.env.get(service, {}), **settings.env.get(name, {})}
-            self.services[name] = Service(name, service, chosen[name], env, self.folder / "logs" / f"{name}.log")
+            self.services[name] = Service(name, service, chosen[name], env, self._log(name), self.program)
             self._supervision.add(name, self.services[name])
 
     async def start_service(self, name: str) -> None:
@@ -243,10 +246,13 @@ class Stack:
 
     async def run_auth(self, *arguments: str) -> Sequence[str]:
         """`python -m services.auth …`, an operator's command: the lines it printed. Raises `EmbeddedError`."""
-        log = self.folder / "logs" / "operator.log"
-        process = Process("auth", [sys.executable, "-m", "services.auth", *arguments], log, env=self.env_of("auth"))
+        command = [sys.executable, "-m", "services.auth", *arguments]
+        process = self.program("auth", command, self._log("operator"), env=self.env_of("auth"))
         printed = await process.output(_KEY_LIMIT)
         return [line for line in printed.splitlines() if line.strip()]
+
+    def _log(self, name: str) -> Path:
+        return self.folder / "logs" / f"{name}.log"
 
     # -- stopping ----------------------------------------------------------------------------------------------------
 

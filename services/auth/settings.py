@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, FilePath
 
 from services.auth.domain.oauth_app import GOOGLE_ISSUER, MICROSOFT_AUTHORITY
 from services.auth.domain.revocation import PAUSES
@@ -34,7 +33,7 @@ class Settings(RuntimeSettings):
     )
     allow_imap_143: bool = Field(default=False, description="IMAP with STARTTLS at port 143")
     extra_ports: tuple[int, ...] = Field(default=(), description="Ports beyond the usual ones, as JSON: for sandboxes")
-    ca_file: Path | None = Field(default=None, description="Certificates to trust besides the system's")
+    ca_file: FilePath | None = Field(default=None, description="Certificates to trust besides the system's")
 
     proofs_at_once: int = Field(default=64, ge=1, description="Logins at mail servers under way in this process")
     proof_seconds: float = Field(default=90, gt=0, description="Time for one proof of both logins")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FilePath, SecretStr
 
 from services.inbox_sync.domain.backoff import Backoff
 from services.inbox_sync.engine.tools import Rules
@@ -52,7 +51,9 @@ class Settings(RuntimeSettings):
     allowed_networks: tuple[str, ...] = Field(default=(), description="CIDR ranges that mail hosts may lie in besides")
     allow_imap_143: bool = False
     extra_ports: tuple[int, ...] = Field(default=(), description="Ports of sandboxes and tests")
-    ca_file: Path | None = Field(default=None, description="Certificates of mail servers to trust besides the system's")
+    ca_file: FilePath | None = Field(
+        default=None, description="Certificates of mail servers to trust besides the system's"
+    )
 
     provider_hosts: dict[str, Any] = Field(
         default={},

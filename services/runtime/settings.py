@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -27,8 +26,8 @@ class RuntimeSettings(BaseSettings):
     nats_url: str = Field(default="nats://127.0.0.1:4222", repr=False, description="Several, separated by commas")
     nats_user: str | None = None
     nats_password: str | None = Field(default=None, repr=False)
-    nats_creds: Path | None = Field(default=None, description="A credentials file instead of user and password")
-    nats_ca_file: Path | None = Field(default=None, description="Certificates to trust besides the system's")
+    nats_creds: FilePath | None = Field(default=None, description="A credentials file instead of user and password")
+    nats_ca_file: FilePath | None = Field(default=None, description="Certificates to trust besides the system's")
 
     mongodb_url: str = Field(default="mongodb://127.0.0.1:27017/?replicaSet=rs0", repr=False)
     mongodb_database: str = Field(default="", description="`replywire_<service>` where empty")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, FilePath
 
 from services.providers.protocols import ConnectPolicy
 from services.runtime.settings import RuntimeSettings
@@ -63,7 +62,9 @@ class Settings(RuntimeSettings):
     allowed_networks: tuple[str, ...] = Field(default=(), description="Private CIDR ranges that may be connected to")
     allow_imap_143: bool = False
     extra_ports: tuple[int, ...] = ()
-    ca_file: Path | None = Field(default=None, description="Certificates of mail servers to trust besides the system's")
+    ca_file: FilePath | None = Field(
+        default=None, description="Certificates of mail servers to trust besides the system's"
+    )
 
     provider_hosts: dict[str, Any] = Field(
         default={},

@@ -22,6 +22,7 @@ from services.runtime.permissions import render_users
 from tests.servers.choice import CONTAINERS, chosen
 from tests.servers.mongod import ContainerMongo
 from tests.servers.nats_server import ContainerNats
+from tests.servers.warm import WarmProcess
 
 TEAM = "acme"
 _DEBUGGABLE = StackSettings(team=TEAM, ports={}, watch=False, front_door=False, log_level="DEBUG")
@@ -126,7 +127,11 @@ class RunningStack:
         return account_id
 
 
-class _ContainerStack(Stack):
+class _Warm(Stack):
+    program = WarmProcess
+
+
+class _ContainerStack(_Warm):
     """The same services, with NATS and MongoDB in containers. Their files cannot be searched from here."""
 
     def make_nats(self, port: int) -> ContainerNats:
@@ -148,7 +153,7 @@ class _ContainerStack(Stack):
 def make(folder: Path, settings: StackSettings = _DEBUGGABLE, **changes: Any) -> RunningStack:
     """One that is not started yet. `changes` are fields of `StackSettings`: `replicas={"send": 2}`,
     `env={"send": {"REPLYWIRE_FAILPOINTS": "send.after_intent=kill"}}`, `searchable_files=True`, `sandbox_users={}`."""
-    kind = _ContainerStack if chosen() == CONTAINERS else Stack
+    kind = _ContainerStack if chosen() == CONTAINERS else _Warm
     return RunningStack(kind(replace(settings, folder=folder, **changes)))
 
 

@@ -22,8 +22,7 @@ _SERVER_LIFE = timedelta(days=397)
 def server_context(folder: Path, names: Sequence[str]) -> ssl.SSLContext:
     """The server's TLS context; `folder/ca.pem` is what a client has to trust. The authority is made once and kept,
     the server's certificate anew at each start, so it never expires under a kept folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    authority, authority_key = _authority(folder)
+    authority, authority_key = keep_authority(folder)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         _about("Replywire sandbox mail", authority.subject, key, _SERVER_LIFE)
@@ -40,7 +39,9 @@ def server_context(folder: Path, names: Sequence[str]) -> ssl.SSLContext:
     return context
 
 
-def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def keep_authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """The authority in `folder`, made where there is none yet."""
+    folder.mkdir(parents=True, exist_ok=True)
     certificate_file, key_file = folder / CA_FILE, folder / "ca.key"
     if certificate_file.exists() and key_file.exists():
         kept = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
