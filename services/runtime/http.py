@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from uuid import uuid4
@@ -12,7 +13,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from services.runtime import openapi, problems
+from services.runtime import openapi, problems, tracing
 from services.runtime.api_keys import Caller, api_key
 from services.runtime.gate import Gate
 from services.runtime.logging import bind
@@ -70,7 +71,8 @@ def create_http(app: App) -> FastAPI:
 
 class _RequestIds:
     """`X-Request-Id` is taken over where it is plain, else made; answered, and bound to every log line. A bug in a
-    route ends here, so that its answer has the id too, and so does a body larger than `most` octets."""
+    route ends here, so that its answer has the id too, and so does a body larger than `most` octets. What a request
+    with a `traceparent` causes is told in its trace."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
@@ -80,7 +82,9 @@ class _RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
+        traced = "traceparent" in headers  # no span for every probe of /ready
+        given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
         if b"%2f" in scope["raw_path"].lower():
@@ -102,7 +106,8 @@ class _RequestIds:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        with bind(request_id=request_id):
+        trace = tracing.incoming("http", headers, request_id=request_id) if traced else nullcontext()
+        with bind(request_id=request_id), trace:
             try:
                 await self._app(scope, take, answer)
             except Exception as error:

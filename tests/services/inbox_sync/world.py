@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +42,7 @@ from services.runtime.mongo import Client, Database, open_client
 from services.runtime.provision import create_indexes, provision_bus
 from services.runtime.publisher import Publisher
 from services.runtime.rpc import Endpoint
+from tests.servers.warm import Adopted, fork
 from tests.services.inbox_sync.neighbours import TEAM, ThinAuth, ThinJudge
 
 KEYS = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -209,19 +208,15 @@ class World:
         return {**given, **QUICK, **self.extra, **more}
 
     @asynccontextmanager
-    async def process(self, log: Path, failpoints: str = "", **settings: Any) -> AsyncIterator[subprocess.Popen[bytes]]:
+    async def process(self, log: Path, failpoints: str = "", **settings: Any) -> AsyncIterator[Adopted]:
         """One as a process of its own, to be killed."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = settings.get("http_port") or free.getsockname()[1]
         given = self.settings({"http_port": port, **settings})
         env = {f"REPLYWIRE_{name.upper()}": _text(value) for name, value in given.items()}
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "services.inbox_sync"],
-                env={**os.environ, **env, "REPLYWIRE_FAILPOINTS": failpoints},
-                stdout=output,
-                stderr=output,
-            )
+            whole = {**os.environ, **env, "REPLYWIRE_FAILPOINTS": failpoints}
+            process = fork("services.inbox_sync", env=whole, out=output, err=output)
         try:
             await _until_answers(f"http://127.0.0.1:{port}/ready", process, log)
             yield process
@@ -246,7 +241,7 @@ async def _until_ready(app: App, run: asyncio.Task[None]) -> None:
                 run.result()
 
 
-async def _until_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+async def _until_answers(url: str, process: Adopted, log: Path) -> None:
     def asked() -> bool:
         try:
             with urlopen(url, timeout=2) as answer:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from nats.aio.msg import Msg
+from replywire_contracts.streams import REPLIES
 from replywire_contracts.v1.reply import AutoReplyDetected, BounceDetected, ReplyDetected
 from replywire_contracts.v1.rpc import KeyHolder, Register, VerifyKey
 
@@ -167,3 +168,13 @@ async def test_an_answer_in_a_colleagues_mailbox_says_so(service: Service, api: 
         await service.product.publish(matched(answer()).model_copy(update={"id": account, "account_id": account}))
     found = {event.account_id: event.other_account for event in (await _next(service), await _next(service))}
     assert found == {"acc_ada": False, "acc_colleague": True}
+
+
+async def test_a_correction_is_told_in_the_trace_of_its_request(service: Service, api: httpx.AsyncClient) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    wrong = await _announced(service)
+    api.headers["traceparent"] = f"00-{trace}-b7ad6b7169203331-01"
+    await _correct(api, wrong.reply_id, **{"class": "auto_reply", "reason": "a ticket system"})
+    right = await _next(service)
+    stored = await service.product.connection.jetstream().get_last_msg(REPLIES.name, right.nats_subject)
+    assert trace in (stored.headers or {})["traceparent"]

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from replywire_contracts.v1 import rpc
 from replywire_contracts.v1.account import AccountConnected
 
 from deploy.embedded.processes import free_port
+from tests.servers.warm import Adopted, fork
 from tests.services.send.world import ADA, KEY, QUICK, TEAM, World
 
 TAKE = "/v1/external/messages/take"
@@ -83,7 +83,7 @@ def octets(message: dict[str, Any]) -> bytes:
 class Served:
     """A process of send, and the way to it."""
 
-    process: asyncio.subprocess.Process
+    process: Adopted
     url: str
 
     def worker(self) -> contextlib.AbstractAsyncContextManager[Worker]:
@@ -91,7 +91,7 @@ class Served:
 
     async def died(self) -> int:
         async with asyncio.timeout(60):
-            return await self.process.wait()
+            return await asyncio.to_thread(self.process.wait)
 
 
 @contextlib.asynccontextmanager
@@ -106,20 +106,18 @@ async def send_process(world: World, failpoints: str = "") -> AsyncIterator[Serv
         for name, value in given.items()
     }
     env["REPLYWIRE_FAILPOINTS"] = failpoints
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.send", env=env, stderr=asyncio.subprocess.DEVNULL
-    )
+    with open(os.devnull, "wb") as nowhere:
+        process = fork("services.send", env=env, out=nowhere, err=nowhere)
     served = Served(process, f"http://127.0.0.1:{port}")
     try:
         async with asyncio.timeout(60), httpx.AsyncClient() as api:
             while not await _ready(api, served.url):
-                assert process.returncode is None, "it did not start"
+                assert process.poll() is None, "it did not start"
                 await asyncio.sleep(0.05)
         yield served
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        process.terminate()
+        await asyncio.to_thread(process.wait)
 
 
 async def _ready(api: httpx.AsyncClient, url: str) -> bool:
