@@ -16,6 +16,7 @@ _IMAP_OFF = re.compile(
 )
 _ASK_ADMIN = "Switch IMAP on for this mailbox: its Google Workspace administrator decides whether it may be used."
 _BROWSER_FIRST = re.compile(r"log ?in via your web browser|web ?login required", re.IGNORECASE)
+_TOO_MANY_LOGINS = re.compile(r"too many login attempts", re.IGNORECASE)
 _ADDRESS_OF_OURS = re.compile(r"\bIP address\b", re.IGNORECASE)
 # "your daily limit ... resets within 24 hours": it is a window that slides, so some of it comes back every hour.
 _DAILY_PAUSE = timedelta(hours=1)
@@ -30,7 +31,8 @@ def of_sending(error: ProviderError, *, logged_in: bool) -> ProviderError:
     if isinstance(error, Transient):
         if error.reason == "quota_reached":
             return _paused(error, "quota_reached", _DAILY_PAUSE)
-        if error.reason == "login_unavailable" and error.code.startswith("454"):
+        # "454 4.7.0 Cannot authenticate due to a temporary system problem" is the same code and passes sooner.
+        if error.reason == "login_unavailable" and _TOO_MANY_LOGINS.search(error.words):
             return _paused(error, "login_throttled", _LOGIN_PAUSE)
         if logged_in and error.scope is Scope.HOST and not _ADDRESS_OF_OURS.search(error.words):
             rate = error.code.startswith("421 4.7.")

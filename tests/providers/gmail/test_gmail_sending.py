@@ -74,6 +74,12 @@ async def test_starttls_at_587_serves_as_tls_at_465_does(mailbox: GmailBench) ->
         ("DATA", QUOTA, "quota_reached", timedelta(hours=1)),
         ("MAIL", RATE, "rate_limited", timedelta(minutes=10)),
         ("AUTH", TOO_MANY_LOGINS, "login_throttled", timedelta(minutes=15)),
+        (
+            "AUTH",
+            b"454 4.7.0 Cannot authenticate due to temporary system problem. Try again later. gsmtp\r\n",
+            "login_unavailable",
+            None,
+        ),
         ("MAIL", b"421 4.3.0 Temporary System Problem. Try again later. gsmtp\r\n", "mailbox_unavailable", None),
     ],
 )
