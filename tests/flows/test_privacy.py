@@ -96,7 +96,7 @@ async def test_a_thousand_unrelated_mails_leave_no_trace(tmp_path: Path) -> None
     temporary = tmp_path / "stack" / "tmp"
     temporary.mkdir(parents=True)
     everyone = {key: {"TMPDIR": str(temporary)} for key in ("auth", "send", "inbox_sync", "reply_matching")}
-    async with a_world(tmp_path, env=everyone, searchable_files=True) as world:
+    async with a_world(tmp_path, env=everyone, searchable_files=True, forked=False) as world:
         for service in world.running.stack.services.values():
             told = Path(f"/proc/{service.process.pid}/environ").read_bytes()
             assert f"TMPDIR={temporary}".encode() in told, "temporary files would go where nobody looks"

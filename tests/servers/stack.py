@@ -13,6 +13,7 @@ import httpx
 from replywire_contracts.nats import Replywire
 
 from deploy.embedded.nats_config import render
+from deploy.embedded.processes import Process
 from deploy.embedded.sandbox import SandboxMail
 from deploy.embedded.service import Service
 from deploy.embedded.settings import StackSettings
@@ -127,11 +128,7 @@ class RunningStack:
         return account_id
 
 
-class _Warm(Stack):
-    program = WarmProcess
-
-
-class _ContainerStack(_Warm):
+class _ContainerStack(Stack):
     """The same services, with NATS and MongoDB in containers. Their files cannot be searched from here."""
 
     def make_nats(self, port: int) -> ContainerNats:
@@ -150,11 +147,14 @@ class _ContainerStack(_Warm):
                 server.remove()
 
 
-def make(folder: Path, settings: StackSettings = _DEBUGGABLE, **changes: Any) -> RunningStack:
+def make(folder: Path, settings: StackSettings = _DEBUGGABLE, *, forked: bool = True, **changes: Any) -> RunningStack:
     """One that is not started yet. `changes` are fields of `StackSettings`: `replicas={"send": 2}`,
-    `env={"send": {"REPLYWIRE_FAILPOINTS": "send.after_intent=kill"}}`, `searchable_files=True`, `sandbox_users={}`."""
-    kind = _ContainerStack if chosen() == CONTAINERS else _Warm
-    return RunningStack(kind(replace(settings, folder=folder, **changes)))
+    `env={"send": {"REPLYWIRE_FAILPOINTS": "send.after_intent=kill"}}`, `searchable_files=True`, `sandbox_users={}`.
+    Not `forked`: each service is a Python of its own, as it is where people deploy it."""
+    kind = _ContainerStack if chosen() == CONTAINERS else Stack
+    stack = kind(replace(settings, folder=folder, **changes))
+    stack.program = WarmProcess if forked else Process
+    return RunningStack(stack)
 
 
 @contextlib.asynccontextmanager

@@ -185,7 +185,8 @@ def _become(order: Mapping[str, Any], files: Sequence[int], orders: socket.socke
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
     sys.argv[1:] = order["arguments"]
-    # The one setting that is read at import.
+    tempfile.tempdir = None  # asked for once a process, and answered by its environment
+    # The one setting of ours that is read at import.
     importlib.reload(sys.modules["services.runtime.failpoints"])
     runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
     sys.exit()

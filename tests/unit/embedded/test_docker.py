@@ -107,11 +107,16 @@ def test_databases_and_the_bus_are_reached_from_within_alone(compose: dict[str, 
 
 @pytest.mark.parametrize("name", [name for name in OURS if name not in ("provision", "sandbox_mail")])
 def test_every_service_starts_from_the_environment_compose_gives_it(
-    compose: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch, made_secrets: dict[str, str]
+    compose: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch, made_secrets: dict[str, str], tmp_path: Path
 ) -> None:
     environment = compose["services"][name]["environment"]
     for variable, value in environment.items():
         monkeypatch.setenv(variable, str(value))
+    if "REPLYWIRE_CA_FILE" in environment:
+        assert environment["REPLYWIRE_CA_FILE"] == "/trust/ca.pem"
+        assert "trust:/trust:ro" in compose["services"][name]["volumes"]
+        (tmp_path / "ca.pem").touch()
+        monkeypatch.setenv("REPLYWIRE_CA_FILE", str(tmp_path / "ca.pem"))
     module = importlib.import_module(f"services.{name}.settings")
     settings: RuntimeSettings = module.Settings()
     assert settings.service == name
