@@ -13,6 +13,7 @@ _BREAKS = (b"\r\n", b"\n", b"\r", b" ", b"\t", b"\n ", b"\r\n\t", b"\n\n", b"\r\
 _SIGNS = (b":", b"<", b">", b",", b"@", b"a", b"B", b"\xff", b"\xc3\xa9", b"\x00", b"?", b"'", b'"', b".", b"&lt;")
 _WORDS = (b"=?utf-8?Q?", b"=?UTF-8?b?", b"?=", b"UmU6IHg=", b"=3A", b"mailto:", b"ben@example.org", b"<a@b>", b"<c@d> ")
 _PIECES = st.sampled_from((*_BREAKS, *_SIGNS, *_WORDS, b"Subject: ", b"From: ", b"References: "))
+LEFT, RIGHT = (st.text(letters, min_size=1, max_size=20) for letters in ("az09.+$=/_-", "az09.-"))
 OCTETS = st.lists(_PIECES, max_size=25).map(b"".join)
 
 
@@ -37,7 +38,7 @@ def test_fields_of_real_forms_are_the_same_either_way(name: str) -> None:
 
 
 @settings(max_examples=1000, deadline=None)
-@given(st.lists(st.from_regex(r"\A<[a-z0-9.+$=/_-]{1,20}@[a-z0-9.-]{1,20}>\Z"), max_size=8), st.sampled_from("  \t"))
+@given(st.lists(st.builds("<{}@{}>".format, LEFT, RIGHT), max_size=8), st.sampled_from("  \t"))
 def test_ids_are_the_same_either_way(ids: list[str], between: str) -> None:
     quick = headers.message_ids(between.join(ids))
     thorough = headers.message_ids(",".join(ids))  # a comma leaves the quick way
