@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 from collections import Counter
@@ -187,6 +188,19 @@ def unrelated() -> EmailMessage:
     return message
 
 
+async def told_by_doctor(team: Team, request_id: str) -> dict[str, Any]:
+    """What `replywire doctor` finds of a message, as soon as it finds anything."""
+    command = ["-m", "services.cli", "doctor", "--json", "--folder", str(team.running.stack.folder)]
+    async with asyncio.timeout(60):
+        while True:
+            process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
+            printed, _ = await process.communicate()
+            for found in json.loads(printed):
+                if found["what"] == f"message {request_id}":
+                    assert process.returncode == 1
+                    return dict(found)
+
+
 async def test_a_worker_killed_with_a_lease_in_its_hand_leaves_its_message_to_the_next(team: Team) -> None:
     await team.send("external-2")
     async with team.code(program=HOLDS_A_LEASE) as doomed:
@@ -195,6 +209,9 @@ async def test_a_worker_killed_with_a_lease_in_its_hand_leaves_its_message_to_th
             assert (await doomed.stdout.readline()).strip() == b"external-2"
         doomed.kill()
         await doomed.wait()
+    found = await told_by_doctor(team, "external-2")
+    assert found["well"] is False
+    assert "reports nothing" in found["detail"]
     sents = team.product.subscribe(SendSent, team=TEAM, durable="external-2")
     async with sents, team.code(team.servers[0]), asyncio.timeout(60):
         sent = await anext(aiter(sents))
