@@ -79,10 +79,13 @@ class Adopted:
         self.send_signal(signal.SIGKILL)
 
 
+Forked = Adopted | subprocess.Popen[bytes]
+
+
 class WarmProcess(Process):
     """`python -m …` as a fork."""
 
-    def open(self, log: IO[bytes]) -> Adopted:
+    def open(self, log: IO[bytes]) -> Forked:
         return self._fork(log, log)
 
     async def output(self, timeout: float) -> str:
@@ -99,14 +102,19 @@ class WarmProcess(Process):
             printed.seek(0)
             return printed.read().decode()
 
-    def _fork(self, out: IO[bytes], err: IO[bytes]) -> Adopted:
+    def _fork(self, out: IO[bytes], err: IO[bytes]) -> Forked:
         assert self.env is not None
         _python, _m, module, *arguments = self.command
         return fork(module, *arguments, env=self.env, out=out, err=err)
 
 
-def fork(module: str, *arguments: str, env: Mapping[str, str], out: IO[bytes], err: IO[bytes]) -> Adopted:
-    """`python -m module arguments`."""
+def fork(module: str, *arguments: str, env: Mapping[str, str], out: IO[bytes], err: IO[bytes]) -> Forked:
+    """`python -m module arguments`; without a fork where a process cannot adopt another's child (Linux alone can)."""
+    if sys.platform != "linux":
+        command = [sys.executable, "-m", module, *arguments]
+        return subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+        )
     order = {"module": module, "arguments": arguments, "env": dict(env), "cwd": os.getcwd()}
     return _warm().fork(json.dumps(order).encode(), out, err)
 

@@ -42,7 +42,7 @@ from services.runtime.mongo import Client, Database, open_client
 from services.runtime.provision import create_indexes, provision_bus
 from services.runtime.publisher import Publisher
 from services.runtime.rpc import Endpoint
-from tests.servers.warm import Adopted, fork
+from tests.servers.warm import Forked, fork
 from tests.services.inbox_sync.neighbours import TEAM, ThinAuth, ThinJudge
 
 KEYS = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -208,7 +208,7 @@ class World:
         return {**given, **QUICK, **self.extra, **more}
 
     @asynccontextmanager
-    async def process(self, log: Path, failpoints: str = "", **settings: Any) -> AsyncIterator[Adopted]:
+    async def process(self, log: Path, failpoints: str = "", **settings: Any) -> AsyncIterator[Forked]:
         """One as a process of its own, to be killed."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = settings.get("http_port") or free.getsockname()[1]
@@ -241,7 +241,7 @@ async def _until_ready(app: App, run: asyncio.Task[None]) -> None:
                 run.result()
 
 
-async def _until_answers(url: str, process: Adopted, log: Path) -> None:
+async def _until_answers(url: str, process: Forked, log: Path) -> None:
     def asked() -> bool:
         try:
             with urlopen(url, timeout=2) as answer:

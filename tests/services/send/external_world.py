@@ -16,7 +16,7 @@ from replywire_contracts.v1 import rpc
 from replywire_contracts.v1.account import AccountConnected
 
 from deploy.embedded.processes import free_port
-from tests.servers.warm import Adopted, fork
+from tests.servers.warm import Forked, fork
 from tests.services.send.world import ADA, KEY, QUICK, TEAM, World
 
 TAKE = "/v1/external/messages/take"
@@ -83,7 +83,7 @@ def octets(message: dict[str, Any]) -> bytes:
 class Served:
     """A process of send, and the way to it."""
 
-    process: Adopted
+    process: Forked
     url: str
 
     def worker(self) -> contextlib.AbstractAsyncContextManager[Worker]:
