@@ -55,6 +55,24 @@ async def test_both_logins_prove_the_mailbox_and_nothing_is_sent(smtp: ScriptedS
     assert smtp.ledger == []
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::ffff:127.0.0.1"])
+async def test_a_refused_host_is_never_touched_so_that_no_time_tells_its_open_ports(host: str) -> None:
+    """A server listens there: whether one does cannot be told, by words or by time, from what asks no server."""
+    came: list[object] = []
+    server = await asyncio.start_server(lambda reader, writer: came.append(writer), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    connecting = SmtpImapConnect(ConnectPolicy(extra_ports=(port,)))
+    side = {"host": host, "port": port, "security": "tls", "username": "ada"}
+    async with server:
+        error = await refused(connecting, {"smtp": side, "imap": side})
+        assert (error.reason, came) == ("refused_host", [])
+        allowed = SmtpImapConnect(ConnectPolicy(extra_ports=(port,), allowed_networks=("127.0.0.0/8",)), budget=1)
+        await refused(allowed, {"smtp": side, "imap": side})
+        assert came, "where it is allowed it is asked: so this test can tell"
+        for writer in came:
+            writer.close()  # type: ignore[attr-defined]
+
+
 async def test_the_smtp_servers_refusal_is_told_in_its_words(smtp: ScriptedSmtp, shared_dovecot: Dovecot) -> None:
     smtp.on(At.AUTH, say("535 5.7.8 the badger says no"))
     error = await refused(connect(smtp, shared_dovecot), settings(smtp, shared_dovecot))
