@@ -12,6 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
+
+from services.auth.domain.oauth_app import Provider
+from services.auth.domain.oauth_scopes import ASKED
+from services.auth.pages.oauth_pages import add_oauth_pages
+from services.auth.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -110,6 +116,24 @@ def test_the_python_shown_is_the_clients_own(tmp_path: Path) -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_apps_are_registered_with_what_the_code_asks_for() -> None:
+    """A redirect address or a scope that is written otherwise is refused by the provider, to everybody."""
+    section = README.partition("### Register the apps")[2].partition("\n## ")[0]
+    rows = {row.split("|")[1].strip(): row.split("|")[2:4] for row in section.splitlines() if row.startswith("|")}
+    named = {kind: [set(re.findall(r"`([^`]+)`", cell)) for cell in cells] for kind, cells in rows.items()}
+    microsoft = {*ASKED[Provider.MICROSOFT], "openid", "profile", "offline_access"}
+    assert named["scopes"] == [set(ASKED[Provider.GOOGLE]), microsoft]
+    router = APIRouter()
+    add_oauth_pages(router, None)  # type: ignore[arg-type]
+    served = {f"PUBLIC{route.path}".replace("{provider}", name) for route in router.routes for name in Provider}  # type: ignore[attr-defined]
+    google, of_microsoft = named["redirect addresses"]
+    assert google | of_microsoft == served
+    assert (len(google), len(of_microsoft)) == (1, 2)
+    assert all("/google/" in address for address in google)
+    variables = {f"REPLYWIRE_{name.upper()}" for name in Settings.model_fields}
+    assert named["settings"][0] | named["settings"][1] <= variables
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README))))
