@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -26,7 +27,10 @@ async def test_an_admin_ticks_and_unticks_and_the_log_tells(world: World, team: 
     await admin.get_by_role("button", name="Save", exact=True).click()
     await expect(admin.get_by_role("status").first).to_contain_text("saved")
     await expect(admin.get_by_label("Gmail", exact=True)).not_to_be_checked()
-    await expect(admin.locator(".log")).to_contain_text("boss changed which clients are offered")
+    record = admin.locator(".log > li", has_text="boss changed which clients are offered")
+    at = await record.locator("time").get_attribute("datetime")
+    assert at is not None
+    assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(at) < timedelta(minutes=5)
     member = await team.visit()
     await expect(member.get_by_role("button", name="Continue with Google")).to_have_count(0)
     await admin.get_by_label("Gmail", exact=True).check()
