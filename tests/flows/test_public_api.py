@@ -153,7 +153,11 @@ async def test_a_deleted_key_opens_nothing_anywhere_although_every_service_knew_
     async with world.client() as admin:
         made = (await admin.post("/v1/api-keys", json={"scopes": scopes})).json()
         async with world.client(made["key"]) as api:
-            assert [(await api.get(path)).status_code for path in lists] == [200] * 4
+            answers = [await api.get(path) for path in lists]
+            assert [answer.status_code for answer in answers] == [200] * 4
+            for answer in answers:
+                assert "RateLimit-Policy" in answer.headers, answer.url
+                assert re.search(r";r=\d+;t=\d+$", answer.headers["RateLimit"]), answer.url
             assert (await admin.delete(f"/v1/api-keys/{made['key_id']}")).status_code == 204
             async with asyncio.timeout(10):  # what is known of a key is known for 30 seconds otherwise
                 while {(await api.get(path)).status_code for path in lists} != {401}:
