@@ -6,6 +6,7 @@ Registering is therefore one write, atomic without a transaction, and a whole ba
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,8 @@ class MongoTrackedMessages:
             "subject_key": one.subject_key,
             "sent_at": one.sent_at,
             "correlation_id": one.correlation_id,
-            "metadata": dict(one.metadata),
+            # As text: JSON knows numbers, keys and depths that BSON cannot hold, and nothing asks for it by its parts.
+            "metadata": json.dumps(dict(one.metadata), ensure_ascii=False),
         }
         if not await self._writes.insert(document):
             await self.add_keys(one.team_id, one.request_id, one.keys, one.message_ids)
@@ -70,7 +72,9 @@ class MongoTrackedMessages:
         document = await self._collection.find_one({"_id": _identity(team_id, request_id)})
         if document is None:
             return None
-        return TrackedRecord(_tracked(document, member=False), document["correlation_id"], document["metadata"])
+        kept = document["metadata"]
+        metadata = json.loads(kept) if isinstance(kept, str) else kept  # before it was text, it was a document
+        return TrackedRecord(_tracked(document, member=False), document["correlation_id"], metadata)
 
     async def number_of(self, team_id: str, request_id: str, reply_id: str) -> int:
         identity = _identity(team_id, request_id)

@@ -17,6 +17,8 @@ from services.send.domain.identity import marker_of, message_id_of
 from services.send.domain.invalid import InvalidField
 
 METADATA_BYTES = 16 * 1024
+METADATA_LEVELS = 64
+"""Readers of JSON in many languages stop at a hundred levels or so, and events put metadata some levels down."""
 FARTHEST_SEND_AT = timedelta(days=400)
 _ENVELOPE = {"id", "occurred_at", "correlation_id", "causation_id", "team_id"}
 
@@ -161,3 +163,13 @@ def _require_metadata(request: SendRequested) -> None:
         raise InvalidField(
             "metadata", f"holds {size} octets as JSON, the limit is {METADATA_BYTES}", "Keep your data, send its key."
         )
+    if request.metadata and _levels(request.metadata) > METADATA_LEVELS:
+        raise InvalidField("metadata", f"has more than {METADATA_LEVELS} levels", "Flatten it, or send its key.")
+
+
+def _levels(value: object) -> int:
+    """How deep lists and objects lie in each other; a flat object is 1. The contract's reader bounds the recursion."""
+    if not isinstance(value, dict | list):
+        return 0
+    within = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(_levels, within), default=0)

@@ -171,3 +171,11 @@ def _bounce(original: str) -> bytes:
         f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {original}\r\nSubject: Lunch on Friday?\r\n"
         f"To: {GRACE}\r\n\r\n--b--\r\n"
     ).encode()
+
+
+async def test_metadata_that_no_database_document_can_hold_is_kept_and_told_as_it_came(service: Service) -> None:
+    """BSON knows no integer of more than eight octets and no NUL in a name; what a product writes there may."""
+    metadata = {"number": 2**80, "a\x00b": 1, "$where": {"a.b": 2}, "deep": [[[[[[None]]]]]]}
+    await service.rpc.call(Register(messages=(tracked().model_copy(update={"metadata": metadata}),)))
+    await service.product.publish(matched(answer()))
+    assert (await service.next()).metadata == metadata  # type: ignore[attr-defined]

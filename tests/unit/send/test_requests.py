@@ -134,3 +134,13 @@ def test_the_team_of_a_malformed_request_is_the_subjects() -> None:
     assert readable_request(payload, "mail.v1.send.requested.acme") == ("acme", "r-1", None)
     assert readable_request(b'{"request_id": 7}', "mail.v1.send.requested.acme") is None
     assert readable_request(payload, "") is None
+
+
+def test_metadata_too_deep_for_readers_of_json_is_refused_by_its_field() -> None:
+    def nested(levels: int) -> dict[str, Any]:
+        return {"a": nested(levels - 1)} if levels > 1 else {"a": []}
+
+    draft_of(request(metadata=nested(63)), Contents("Hello"), "ada@example.com", None, NOW)
+    with pytest.raises(InvalidField) as refused:
+        draft_of(request(metadata=nested(64)), Contents("Hello"), "ada@example.com", None, NOW)
+    assert (refused.value.field, bool(refused.value.remedy)) == ("metadata", True)
