@@ -80,7 +80,12 @@ class Api:
 
 
 def in_path(text: str) -> str:
-    """Ids are whatever their maker chose."""
+    """Ids are whatever their maker chose. `.` and `..` would be taken for steps in the path, however they are written:
+    no API can be asked for them. Raises `CannotGoOn`."""
+    if text in ("", ".", ".."):
+        raise CannotGoOn(
+            f"{text!r} cannot be asked for by itself.", remedy="Look for it in the list.", code="not_found"
+        )
     return quote(text, safe="")
 
 

@@ -13,8 +13,9 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
+from pydantic import ValidationError
 from replywire_contracts.event import Event
-from replywire_contracts.nats import Replywire
+from replywire_contracts.nats import PublishUnknown, Replywire
 from replywire_contracts.v1.send import SendCancelled, SendFailed, SendRequested, SendSent, SendUnconfirmed
 from replywire_contracts.v1.values import Address, Attachment, Body
 from rich.markup import escape
@@ -25,6 +26,14 @@ from services.cli.output import Output
 from services.cli.target import Target, find
 from services.cli.watch import open_bus, open_feed, show
 
+_OPTIONS = {
+    "email": ("the recipient", "Give one address such as bob@example.org."),
+    "account_id": ("--account", "Give the account_id that `replywire accounts` shows."),
+    "request_id": ("--request-id", "Give up to 128 printable ASCII characters, without spaces."),
+    "reply_to_request_id": ("--follow", "Give the request_id of an earlier message: see `replywire messages`."),
+    "team_id": ("--team", "Give letters, digits, - and _, at most 64."),
+}
+"""By the field that cannot hold what was given: what was typed, and what to do."""
 _FINAL = (SendSent, SendFailed, SendUnconfirmed, SendCancelled)
 
 
@@ -41,7 +50,7 @@ def send(
     ] = None,
     team: Annotated[str | None, typer.Option(help="Where the installation does not tell.")] = None,
     send_at: Annotated[datetime | None, typer.Option(help="Not before then.")] = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the outcome; 0 does not wait.")] = 60,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the outcome; 0 does not wait.")] = 60,
     as_json: AsJson = False,
     folder: Folder = FOLDER,
 ) -> None:
@@ -50,25 +59,35 @@ def send(
     owner = team or target.team
     if owner == "*":
         raise CannotGoOn("Whose mail is it?", remedy="Give --team, or set REPLYWIRE_TEAM.", status=UNUSABLE)
-    request = SendRequested(
-        team_id=owner,
-        request_id=request_id or f"cli-{uuid4().hex[:12]}",
-        account_id=account_id,
-        to=tuple(Address(email=address) for address in to),
-        subject=subject,
-        text=Body(text=text if text is not None else sys.stdin.read()),
-        html=None if html is None else Body(text=_read(html).decode()),
-        attachments=tuple(_attachment(file) for file in attach or ()),
-        reply_to_request_id=follow,
-        send_at=None if send_at is None else send_at.astimezone(),
-    )
+    try:
+        request = SendRequested(
+            team_id=owner,
+            request_id=request_id or f"cli-{uuid4().hex[:12]}",
+            account_id=account_id,
+            to=tuple(Address(email=address) for address in to),
+            subject=subject,
+            text=Body(text=text if text is not None else _text(sys.stdin.buffer.read(), "Standard input")),
+            html=None if html is None else Body(text=_text(_read(html), str(html))),
+            attachments=tuple(_attachment(file) for file in attach or ()),
+            reply_to_request_id=follow,
+            send_at=None if send_at is None else _moment(send_at),
+        )
+    except ValidationError as wrong:
+        raise _unusable(wrong) from None
     asyncio.run(_send(target, request, wait, Output(as_json)))
 
 
 async def _send(target: Target, request: SendRequested, wait: float, out: Output) -> None:
     async with product(target) as replywire:
         feed = await open_feed(replywire.connection, request.team_id, ("sends",))
-        await replywire.publish(request)
+        try:
+            await replywire.publish(request)
+        except PublishUnknown as unknown:
+            raise CannotGoOn(
+                f"{str(unknown)[:1].upper()}{str(unknown)[1:]}.",
+                remedy=f"Send it again with --request-id {request.request_id}: it is never sent twice.",
+                status=AWAY,
+            ) from None
         out.say(f"[dim]published[/dim] {escape(request.request_id)}")
         if not wait:
             out.value({"request_id": request.request_id})
@@ -112,6 +131,28 @@ async def product(target: Target) -> AsyncIterator[Replywire]:
         yield replywire
     finally:
         await replywire.connection.close()
+
+
+def _unusable(wrong: ValidationError) -> CannotGoOn:
+    """The first thing that no request can hold, by its option."""
+    error = wrong.errors(include_url=False, include_input=False)[0]
+    named = str(error["loc"][0]) if error["loc"] else ""
+    told = _OPTIONS.get(named, (named.replace("_", " "), "Correct it."))
+    return CannotGoOn(f"{told[0]}: {error['msg']}.", remedy=told[1], status=UNUSABLE)
+
+
+def _text(octets: bytes, source: str) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        raise CannotGoOn(f"{source} is not UTF-8.", remedy="Give it as UTF-8.", status=UNUSABLE) from None
+
+
+def _moment(given: datetime) -> datetime:
+    try:
+        return given.astimezone()
+    except (ValueError, OverflowError):
+        raise CannotGoOn("--send-at lies outside the years of any clock.", status=UNUSABLE) from None
 
 
 def _attachment(file: Path) -> Attachment:

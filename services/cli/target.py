@@ -82,4 +82,8 @@ def _read(file: Path) -> dict[str, Any] | None:
         return None
     except PermissionError:
         raise CannotGoOn(f"{file} belongs to somebody else.", status=UNUSABLE) from None
+    except (OSError, ValueError):
+        raise CannotGoOn(
+            f"{file} cannot be read.", remedy="Stop the stack and start it again with `replywire up`.", status=UNUSABLE
+        ) from None
     return content

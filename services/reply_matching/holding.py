@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import to_json
 from replywire_contracts.v1.inbox import InboxMatched
 from replywire_contracts.v1.values import AttachmentInfo, Body
 
@@ -115,9 +116,12 @@ class Holding:
 
 
 async def text_body(bodies: Bodies, text: str, inline: int = _INLINE_TEXT) -> Body:
-    """As an event carries it: itself up to `inline` octets, else by reference."""
+    """As an event carries it: itself up to `inline` octets of JSON, where a control character takes six; else by
+    reference."""
     encoded = text.encode()
-    return Body(text=text) if len(encoded) <= inline else Body(object_ref=await bodies.put(encoded))
+    if len(encoded) <= inline and len(to_json(text)) <= inline:
+        return Body(text=text)
+    return Body(object_ref=await bodies.put(encoded))
 
 
 def _document(

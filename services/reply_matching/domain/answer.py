@@ -34,6 +34,8 @@ _KINDS: dict[Class, type[Answer]] = {
     Class.COMPLAINT: ComplaintDetected,
 }
 _MAX_ATTACHMENTS = 100
+_WORDS = 100_000
+"""Characters of all recipients' words in one event: the bus carries 1 MiB, and refuses for good what is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def announcement(
 
 
 def _recipients(found: Classification) -> tuple[BouncedRecipient, ...]:
+    words = min(2000, _WORDS // max(1, len(found.recipients)))
     return tuple(
         BouncedRecipient(
             email=report.address[:320],
@@ -175,7 +178,7 @@ def _recipients(found: Classification) -> tuple[BouncedRecipient, ...]:
             hardness=report.hardness.value if report.hardness and report.action is Action.FAILED else "none",
             status=report.status[:32],
             reason=report.reason[:64],
-            words=report.words[:2000],
+            words=report.words[:words],
         )
         for report in found.recipients
     )

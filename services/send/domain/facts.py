@@ -19,6 +19,9 @@ from replywire_contracts.v1.values import Failure, Identities, RecipientOutcome
 
 from services.send.domain.message import Message
 
+_WORDS = 100_000
+"""Characters of all recipients' words in one event: the bus carries 1 MiB, and refuses for good what is more."""
+
 
 def _about(message: Message, verb: str, now: datetime, *cause: str) -> dict[str, Any]:
     return {
@@ -48,7 +51,7 @@ def sent(
         **_about(message, "sent", now),
         sent_at=sent_at,
         identities=identities,
-        recipients=recipients,
+        recipients=_brief(recipients),
         attempts=max(1, message.attempts),
     )
 
@@ -66,7 +69,7 @@ def failed(
     message: Message, failure: Failure, now: datetime, recipients: tuple[RecipientOutcome, ...] = ()
 ) -> SendFailed:
     return SendFailed(
-        **_about(message, "failed", now), failure=failure, recipients=recipients, attempts=message.attempts
+        **_about(message, "failed", now), failure=failure, recipients=_brief(recipients), attempts=message.attempts
     )
 
 
@@ -81,3 +84,11 @@ def unconfirmed(message: Message, failure: Failure, now: datetime) -> SendUnconf
 
 def cancelled(message: Message, reason: str, now: datetime) -> SendCancelled:
     return SendCancelled(**_about(message, "cancelled", now), reason=reason)
+
+
+def _brief(recipients: tuple[RecipientOutcome, ...]) -> tuple[RecipientOutcome, ...]:
+    """The beginnings of what servers said of each where hundreds said much; the whole is kept with the message."""
+    most = _WORDS // max(1, len(recipients))
+    if all(len(each.words) <= most for each in recipients):
+        return recipients
+    return tuple(each.model_copy(update={"words": each.words[:most]}) for each in recipients)

@@ -169,3 +169,45 @@ def test_an_id_is_never_cut_and_two_states_are_told_apart(
     assert printed.count(account) == 2
     assert printed.count("2026-11-23 20:56:08Z") == 2
     assert printed.count("mailbox state") == (1 if columns == 240 else 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("b", "--account", "acc_1"), "recipient"),
+        (("bob@example.org", "--account", "a b"), "--account"),
+        (("bob@example.org", "--account", "acc_1", "--request-id", "a b"), "--request-id"),
+        (("bob@example.org", "--account", "acc_1", "--follow", "a b"), "--follow"),
+        (("bob@example.org", "--account", "acc_1", "--team", "a.b"), "--team"),
+        (("bob@example.org", "--account", "acc_1", "--html", sys.executable), "UTF-8"),
+        (("bob@example.org", "--account", "acc_1", "--send-at", "0001-01-01"), "--send-at"),
+    ],
+    ids=["recipient", "account", "request-id", "follow", "team", "html", "send-at"],
+)
+def test_what_cannot_be_sent_is_told_by_its_option(
+    monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.setenv("REPLYWIRE_API_KEY", "rw_key")
+    monkeypatch.setenv("REPLYWIRE_API_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("REPLYWIRE_TEAM", "acme")
+    done = CliRunner().invoke(app, ["send", *given, "--text", "Hi", "--json"])
+    assert (done.exit_code, type(done.exception)) == (UNUSABLE, SystemExit)
+    assert told in json.loads(done.stdout)["error"]
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_an_id_that_is_a_step_in_a_path_is_not_taken_for_another_thing(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("REPLYWIRE_API_KEY", "rw_key")
+    monkeypatch.setenv("REPLYWIRE_API_URL", "http://127.0.0.1:1")
+    for command in (["explain", name], ["messages", "--cancel", name], ["accounts", "--disconnect", name]):
+        done = CliRunner().invoke(app, [*command, "--json"])
+        assert json.loads(done.stdout)["code"] == "not_found"
+
+
+def test_a_record_that_was_cut_short_is_named(tmp_path: Path) -> None:
+    (tmp_path / "running.json").write_text('{"pid": ')
+    with pytest.raises(CannotGoOn, match=r"running\.json") as raised:
+        find(tmp_path)
+    assert raised.value.remedy

@@ -9,6 +9,7 @@ from replywire_contracts.v1.reply import Answer, AutoReplyDetected, BounceDetect
 from replywire_contracts.v1.values import Body
 
 from services.reply_matching.domain.answer import Judged, Words, announcement
+from services.reply_matching.domain.classification import Classification
 from services.reply_matching.domain.classify import classify
 from services.reply_matching.domain.headers import parse_block
 from services.reply_matching.domain.judge import candidates, judge
@@ -28,14 +29,14 @@ KINDS: dict[str, type[Answer]] = {
 }
 
 
-def _announced(form: HeldOut) -> Answer:
+def _announced(form: HeldOut, found: Classification | None = None) -> Answer:
     block = parse_block(form.raw)
     found_for = candidates(message(form.raw.partition(b"\n\n")[0] + b"\n"))
     verdict = judge(found_for, known(OURS))
     if verdict.kind is VerdictKind.LOOK_INSIDE:
         verdict = judge(look_inside(found_for, form.raw), known(OURS))
     assert verdict.tracked is not None
-    judged = Judged("t1", "a1", "ref", RECEIVED, None, block, verdict, classify(form.raw))
+    judged = Judged("t1", "a1", "ref", RECEIVED, None, block, verdict, found or classify(form.raw))
     return announcement(
         judged,
         verdict.tracked,
@@ -83,3 +84,13 @@ def test_a_day_of_return_travels_with_an_absence() -> None:
     assert isinstance(event, AutoReplyDetected)
     assert event.returns_at is not None
     assert event.returns_at.date().isoformat() == "2024-05-27"
+
+
+def test_what_servers_said_of_two_hundred_recipients_fits_an_event_of_the_bus() -> None:
+    form = FORMS["postfix-unknown-two-said"]
+    found = classify(form.raw)
+    said = replace(found.recipients[0], words="нет такого адреса " * 200)
+    event = _announced(form, replace(found, recipients=(said,) * 200))
+    assert isinstance(event, BounceDetected)
+    assert len(event.encode()) < 700_000
+    assert all(one.words.startswith("нет такого") for one in event.recipients)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from replywire_contracts.v1.values import Failure
+from replywire_contracts.v1.values import Failure, Identities, RecipientOutcome
 
 from services.providers.errors import OutcomeUnknown, Permanent, ProviderError, ReauthRequired, Scope, Transient
-from services.send.domain import moves
+from services.send.domain import facts, moves
 from services.send.domain.backoff import Backoff
 from services.send.domain.failures import failure_of
 from services.send.domain.mailbox import CONNECTED, DISCONNECTED, Mailbox
@@ -105,3 +106,19 @@ def test_what_is_left_over_is_sorted_by_how_far_it_came(
     assert (None if found is None else found.to) == to
     if found is not None:
         assert message(**changes).state in found.among
+
+
+def test_what_servers_said_of_five_hundred_recipients_fits_an_event_of_the_bus() -> None:
+    told = tuple(
+        RecipientOutcome(email=f"{'r' * 250}{n}@example.org", accepted=False, code="550 5.1.1", words="лишнее " * 285)
+        for n in range(500)
+    )
+    why = Failure(reason="refused_recipient", words="No such user")
+    names = Identities(message_ids=("<m@example.com>",))
+    large = message(metadata=json.dumps({"blob": "x" * 16_000}))
+    for event in (facts.failed(large, why, NOW, told), facts.sent(large, names, told, NOW, NOW)):
+        assert len(event.encode()) < 2**20
+        assert [one.email for one in event.recipients] == [one.email for one in told]
+        assert all(one.words.startswith("лишнее") for one in event.recipients)
+    few = facts.failed(large, why, NOW, told[:40])
+    assert few.recipients == told[:40], "nothing is cut where there is room"
