@@ -86,15 +86,21 @@ def of_validation(errors: Sequence[Any], *, whole_body: bool = False) -> HttpPro
     """pydantic's report without the input: a password may be in it. `whole_body`: it is of a body alone, so that its
     places do not begin with `body`."""
     found = [
-        {"field": path(entry["loc"] if whole_body else entry["loc"][1:]), "detail": str(entry["msg"])}
-        for entry in errors
+        {"field": path(entry["loc"] if whole_body else entry["loc"][1:]), "detail": _told(entry)} for entry in errors
     ]
     if any(entry["type"] == "json_invalid" for entry in errors):
         return HttpProblem(422, INVALID, "The body is not JSON.")
     first = found[0]
+    if not first["field"] and errors[0]["type"] == "missing":
+        return HttpProblem(422, INVALID, "The body is missing.", remedy="Send the fields that `/v1/reference` lists.")
     detail = f"{first['field'] or 'The body'}: {first['detail']}"
     more: dict[str, Any] = {"errors": found} if len(found) > 1 else {}
     return HttpProblem(422, INVALID, detail, field=first["field"], **more)
+
+
+def _told(entry: Any) -> str:
+    """pydantic's sentence, where it does not name a class of ours."""
+    return "Input should be an object" if entry["type"] == "model_type" else str(entry["msg"])
 
 
 def path(location: Sequence[int | str]) -> str:

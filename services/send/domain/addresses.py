@@ -38,8 +38,9 @@ class Mailbox:
         return not self.email.isascii()
 
 
-def mailbox(email: str, name: str | None = None, *, field: str) -> Mailbox:
+def mailbox(email: str, name: str | None = None, *, field: str, name_field: str = "") -> Mailbox:
     """A bare address and a display name, each given apart. Raises `InvalidField`."""
+    name_field = name_field or f"{field}.name"
     email = email.strip()
     local, at, domain = email.rpartition("@")
     if not at or not local:
@@ -51,9 +52,9 @@ def mailbox(email: str, name: str | None = None, *, field: str) -> Mailbox:
     host = _domain(domain)
     if host is None:
         raise InvalidField(field, "has a part after the @ that is not a domain name", _REMEDY)
-    shown = one_line(f"{field}.name", name) if name else ""
+    shown = one_line(name_field, name) if name else ""
     if len(shown) > NAME_CHARACTERS:
-        raise InvalidField(f"{field}.name", f"is longer than {NAME_CHARACTERS} characters", "Shorten the name.")
+        raise InvalidField(name_field, f"is longer than {NAME_CHARACTERS} characters", "Shorten the name.")
     return Mailbox(f"{local}@{host}", shown)
 
 

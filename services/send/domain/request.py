@@ -98,7 +98,7 @@ def draft_of(
     """Raises `InvalidField`."""
     _require_times(request, now)
     _require_metadata(request)
-    sender = mailbox(sender_address, request.from_name, field="from")
+    sender = mailbox(sender_address, request.from_name, field="from", name_field="from_name")
     wish = request.unsubscribe
     return Draft(
         sender=sender,
@@ -108,7 +108,11 @@ def draft_of(
         to=_mailboxes("to", request.to),
         cc=_mailboxes("cc", request.cc),
         bcc=_mailboxes("bcc", request.bcc),
-        reply_to=mailbox(request.reply_to.email, request.reply_to.name, field="reply_to") if request.reply_to else None,
+        reply_to=mailbox(
+            request.reply_to.email, request.reply_to.name, field="reply_to.email", name_field="reply_to.name"
+        )
+        if request.reply_to
+        else None,
         subject=_subject(request, earlier),
         text=contents.text,
         html=contents.html,
@@ -145,7 +149,10 @@ def _subject(request: SendRequested, earlier: Earlier | None) -> str:
 
 
 def _mailboxes(name: str, given: tuple[Address, ...]) -> tuple[Mailbox, ...]:
-    return tuple(mailbox(each.email, each.name, field=f"{name}[{n}].email") for n, each in enumerate(given))
+    return tuple(
+        mailbox(each.email, each.name, field=f"{name}[{n}].email", name_field=f"{name}[{n}].name")
+        for n, each in enumerate(given)
+    )
 
 
 def _require_times(request: SendRequested, now: datetime) -> None:

@@ -144,3 +144,18 @@ def test_metadata_too_deep_for_readers_of_json_is_refused_by_its_field() -> None
     with pytest.raises(InvalidField) as refused:
         draft_of(request(metadata=nested(64)), Contents("Hello"), "ada@example.com", None, NOW)
     assert (refused.value.field, bool(refused.value.remedy)) == ("metadata", True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"from_name": "A\nB"}, "from_name"),
+        ({"cc": (Address(email="grace@example.org", name="A\nB"),)}, "cc[0].name"),
+        ({"reply_to": Address(email="grace@example.org", name="A\nB")}, "reply_to.name"),
+        ({"reply_to": Address(email="grace")}, "reply_to.email"),
+    ],
+)
+def test_a_name_is_refused_under_the_field_that_it_was_given_in(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidField) as refused:
+        draft_of(request(**changes), Contents("Hello"), "ada@example.com", None, NOW)
+    assert refused.value.field == field
