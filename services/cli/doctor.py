@@ -16,7 +16,7 @@ from replywire_contracts.streams import ACCOUNTS, MAILBOXES, REPLIES, SENDS
 from rich.markup import escape
 
 from services.cli.accounts import joined
-from services.cli.api import Api
+from services.cli.api import Api, in_path
 from services.cli.commands import FOLDER, AsJson, Folder
 from services.cli.errors import CannotGoOn
 from services.cli.output import Output
@@ -137,7 +137,7 @@ def _accounts(api: Api, account_id: str | None) -> Iterator[Finding]:
     try:
         reading = {box["account_id"]: box for box in api.pages("/v1/mailboxes", 1000)}
         if account_id is not None:
-            accounts = [api.get(f"/v1/accounts/{account_id}")]
+            accounts = [api.get(f"/v1/accounts/{in_path(account_id)}")]
         else:
             accounts = list(api.pages("/v1/accounts", 1000))
     except CannotGoOn as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import uuid4
 
@@ -60,14 +60,15 @@ async def _watch(target: Target, kinds: Sequence[str], since: datetime | None, c
 
 
 async def open_bus(target: Target) -> Client:
+    """It ends when the bus goes away: what a watcher is told meanwhile would be missing without a word."""
     try:
         return await nats.connect(
             target.nats_url,
             user=target.nats_user,
             password=target.nats_password,
-            allow_reconnect=True,
-            max_reconnect_attempts=3,
+            allow_reconnect=False,
             connect_timeout=3,
+            error_cb=_told_by_its_end,
         )
     except (nats.errors.Error, OSError) as error:
         raise CannotGoOn(
@@ -77,6 +78,10 @@ async def open_bus(target: Target) -> Client:
         ) from None
 
 
+async def _told_by_its_end(_: Exception) -> None:
+    """nats-py prints a traceback; who asks or watches is told that the bus went away."""
+
+
 async def open_feed(
     connection: Client, team: str, kinds: Sequence[str], since: datetime | None = None
 ) -> AsyncIterator[Event]:
@@ -84,9 +89,8 @@ async def open_feed(
 
     One consumer per subject, so that it also works for a user whose rights are cut to one team."""
     jetstream = connection.jetstream()
-    queue: asyncio.Queue[Msg] = asyncio.Queue()
     inbox = connection.new_inbox()
-    await connection.subscribe(inbox, cb=queue.put)
+    delivered = await connection.subscribe(inbox)
     for kind in kinds:
         for subject in _STREAMS[kind].subjects:
             config = ConsumerConfig(
@@ -105,13 +109,21 @@ async def open_feed(
                     f"The stream {_STREAMS[kind].name} cannot be read: {error}.",
                     remedy="See `replywire doctor`; streams are made by `python -m services.runtime.provision`.",
                 ) from None
-    return _decoded(queue)
+    return _decoded(delivered.messages)
 
 
-async def _decoded(queue: asyncio.Queue[Msg]) -> AsyncIterator[Event]:
-    while True:
-        message = await queue.get()
-        yield event_type(message.subject.rpartition(".")[0]).decode(message.data)
+async def _decoded(messages: AsyncIterator[Msg]) -> AsyncIterator[Event]:
+    last = datetime.now(UTC)
+    async for message in messages:
+        event = event_type(message.subject.rpartition(".")[0]).decode(message.data)
+        last = event.occurred_at
+        yield event
+    raise CannotGoOn(
+        "The bus went away.",
+        remedy=f"Once it is back, `replywire watch --since {last.astimezone():%Y-%m-%dT%H:%M:%S}` shows what came "
+        "meanwhile.",
+        status=AWAY,
+    )
 
 
 def show(event: Event, out: Output) -> None:

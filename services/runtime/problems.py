@@ -100,7 +100,11 @@ def of_validation(errors: Sequence[Any], *, whole_body: bool = False) -> HttpPro
 
 def _told(entry: Any) -> str:
     """pydantic's sentence, where it does not name a class of ours."""
-    return "Input should be an object" if entry["type"] == "model_type" else str(entry["msg"])
+    return (
+        "Input should be an object"
+        if entry["type"] == "model_type"
+        else str(entry["msg"]).removeprefix("Value error, ")
+    )
 
 
 def path(location: Sequence[int | str]) -> str:

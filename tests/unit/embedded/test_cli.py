@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -11,13 +12,16 @@ from typing import Any
 
 import pytest
 import typer
+from replywire_contracts.streams import SENDS
 from typer.testing import CliRunner
 
+from deploy.embedded.nats_server import NatsServer
 from services.cli.__main__ import app
 from services.cli.connect import endpoint
 from services.cli.errors import UNUSABLE, CannotGoOn
 from services.cli.output import Output
-from services.cli.target import find
+from services.cli.target import Target, find
+from services.cli.watch import open_bus, open_feed
 
 BOUNCE = b"""From: MAILER-DAEMON@mx.example.net\r
 To: alice@example.com\r
@@ -211,3 +215,23 @@ def test_a_record_that_was_cut_short_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotGoOn, match=r"running\.json") as raised:
         find(tmp_path)
     assert raised.value.remedy
+
+
+async def test_who_watches_is_told_when_the_bus_goes_away_and_how_to_see_the_rest(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = NatsServer(tmp_path)
+    await server.start()
+    try:
+        connection = await open_bus(Target("http://127.0.0.1:1", "rw_key", server.url, team="acme"))
+        await connection.jetstream().add_stream(name=SENDS.name, subjects=list(SENDS.subjects))
+        feed = await open_feed(connection, "acme", ("sends",))
+        waiting = asyncio.ensure_future(anext(feed))
+        server.kill()
+        async with asyncio.timeout(20):
+            with pytest.raises(CannotGoOn, match="went away") as raised:
+                await waiting
+    finally:
+        await server.stop()
+    assert "--since" in raised.value.remedy
+    assert "Traceback" not in capfd.readouterr().err

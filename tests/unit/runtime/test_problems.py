@@ -6,10 +6,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from services.runtime import problems
+from services.runtime.parameters import Instant
 
 
 class Wanted(BaseModel):
     name: str
+    at: Instant | None = None
 
 
 def test_a_body_that_is_missing_is_said_to_be_missing() -> None:
@@ -25,3 +27,11 @@ def test_a_list_in_an_objects_place_is_refused_without_the_name_of_a_class() -> 
     except ValidationError as wrong:
         told = problems.of_validation(wrong.errors(), whole_body=True)
     assert told.detail == "The body: Input should be an object"
+
+
+def test_what_our_own_checks_say_stands_alone() -> None:
+    try:
+        Wanted.model_validate({"name": "a", "at": "tomorrow"})
+    except ValidationError as wrong:
+        told = problems.of_validation(wrong.errors(), whole_body=True)
+    assert told.detail.startswith("at: a time is written with its zone")
