@@ -21,7 +21,7 @@ from replywire_contracts.v1.values import (
 )
 
 Metadata = dict[str, JsonValue]
-"""Opaque to Replywire, at most 16 KiB as JSON, echoed in every event about the message."""
+"""Opaque to Replywire, at most 16 KiB as JSON and 64 levels deep, echoed in every event about the message."""
 
 
 class _ProductEvent(Event):
