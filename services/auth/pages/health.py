@@ -68,7 +68,6 @@ class Health:
     total: int | None = None
     settled: bool = False
     """Nothing more is expected to change soon."""
-    can_reconnect: bool = True
 
     @property
     def percent(self) -> int | None:

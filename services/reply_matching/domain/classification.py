@@ -54,7 +54,6 @@ class RecipientReport:
     """Only where the action is `failed`."""
     words: str = ""
     """The remote server's own words, on one line."""
-    remote_host: str = ""
     original_address: str = ""
     """The address as the sender wrote it, where it was forwarded to another."""
 

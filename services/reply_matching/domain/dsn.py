@@ -93,7 +93,6 @@ def _recipient(block: Headers) -> RecipientReport | None:
         reason,
         hardness_of(reason, status, reply, words) if action is Action.FAILED else None,
         one_line(words or _comment(status_words)),
-        block.text(b"remote-mta").partition(";")[2].strip() or block.text(b"remote-mta"),
         original if original != address else "",
     )
 

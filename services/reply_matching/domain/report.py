@@ -13,7 +13,7 @@ from typing import Any
 from services.reply_matching.domain.addresses import addresses_of, normal_address
 from services.reply_matching.domain.arf import read_complaint
 from services.reply_matching.domain.bounce import read_bounce
-from services.reply_matching.domain.dsn import STATUS_TYPES, status_blocks
+from services.reply_matching.domain.dsn import status_blocks
 from services.reply_matching.domain.headers import Headers, message_ids, parse_block
 from services.reply_matching.domain.judged import Candidates
 from services.reply_matching.domain.keys import marker_key, message_id_keys, subject_key
@@ -23,8 +23,6 @@ from services.reply_matching.domain.quote_phrases import LABEL
 from services.reply_matching.domain.ses_notification import notification_of
 from services.reply_matching.domain.subjects import normal_subject
 
-REPORT_TYPES = (*STATUS_TYPES, *EMBEDDED_TYPES, "message/feedback-report", "message/disposition-notification")
-"""The parts of a report that tell which message it is about: all that has to be fetched of it beside its text."""
 MAX_EMBEDDED = 5
 MAX_NAMES = 20
 _MENTIONED = re.compile(

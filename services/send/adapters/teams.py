@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 from services.runtime.mongo import Collection
 
-POLICIES = ("ask", "resend", "assume_sent")
-
 
 class Teams:
     def __init__(self, collection: Collection) -> None:

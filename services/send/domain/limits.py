@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from services.send.domain.draft import Draft
 from services.send.domain.invalid import InvalidField
 
-INLINE_BODY_BYTES = 256 * 1024
-"""A text or file larger than this travels over the bus by reference (NATS carries at most 1 MiB)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
