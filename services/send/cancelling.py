@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import uuid4
 
 from services.send.domain import moves
@@ -12,7 +13,7 @@ from services.send.domain.offer_moves import offered_again
 from services.send.domain.state import NOTHING_LEFT, State
 from services.send.ports import Messages
 
-DECISIONS = ("resend", "assume_sent", "cancel")
+Decision = Literal["resend", "assume_sent", "cancel"]
 
 
 class Unheard(LookupError):
@@ -59,7 +60,7 @@ class Cancelling:
                     continue
             return message.state
 
-    async def resolve(self, team: str, request_id: str, decision: str, by: str) -> State:
+    async def resolve(self, team: str, request_id: str, decision: Decision, by: str) -> State:
         """Raises `Unheard`, `TooLate` where it is not unconfirmed."""
         message = await self._message(team, request_id)
         if message.state is not State.UNCONFIRMED:
@@ -71,7 +72,7 @@ class Cancelling:
             case "assume_sent":
                 copy_hold = self._copy_hold if message.offer is None else None
                 move = moves.assumed_sent(message, now, by, copy_hold)
-            case _:
+            case "cancel":
                 move = moves.cancelled(message, now, "unconfirmed", by, among=(State.UNCONFIRMED,))
         if not await self._messages.apply(move):
             raise TooLate((await self._message(team, request_id)).state)

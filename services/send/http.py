@@ -29,7 +29,7 @@ from services.runtime.http import (
 )
 from services.runtime.paging import after_time
 from services.runtime.problem_codes import refusals
-from services.send.cancelling import Cancelling, TooLate, Unheard
+from services.send.cancelling import Cancelling, Decision, TooLate, Unheard
 from services.send.intake import Intake, Taken
 from services.send.ports import MailboxReading, MessageReading, TeamDecisions
 from services.send.views import (
@@ -63,7 +63,7 @@ class Doors:
 
 
 class Resolution(BaseModel):
-    decision: Literal["resend", "assume_sent", "cancel"] = Field(examples=["assume_sent"])
+    decision: Decision = Field(examples=["assume_sent"])
 
 
 class SendingSettings(BaseModel):
