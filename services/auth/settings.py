@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from pydantic import Field, FilePath
+from pydantic import Field
 
 from services.auth.domain.oauth_app import GOOGLE_ISSUER, MICROSOFT_AUTHORITY
 from services.auth.domain.revocation import PAUSES
-from services.providers.protocols import ConnectPolicy
+from services.providers.connect_settings import ConnectSettings
 from services.runtime.settings import RuntimeSettings
 
 
-class Settings(RuntimeSettings):
+class Settings(RuntimeSettings, ConnectSettings):
     service: str = "auth"
     http_port: int = 8101
 
@@ -27,13 +26,6 @@ class Settings(RuntimeSettings):
         default=("smtp_imap", "external"), description="What teams may offer their people, as JSON"
     )
     lease_seconds: int = Field(default=300, ge=10, le=3600, description="How long leased credentials may be kept")
-
-    allowed_networks: tuple[str, ...] = Field(
-        default=(), description="Networks outside the public Internet that mail servers may be in, as JSON"
-    )
-    allow_imap_143: bool = Field(default=False, description="IMAP with STARTTLS at port 143")
-    extra_ports: tuple[int, ...] = Field(default=(), description="Ports beyond the usual ones, as JSON: for sandboxes")
-    ca_file: FilePath | None = Field(default=None, description="Certificates to trust besides the system's")
 
     proofs_at_once: int = Field(default=64, ge=1, description="Logins at mail servers under way in this process")
     proof_seconds: float = Field(default=90, gt=0, description="Time for one proof of both logins")
@@ -67,20 +59,6 @@ class Settings(RuntimeSettings):
     dns_servers: tuple[str, ...] = Field(
         default=(), description="Whom to ask for mail servers' records, as JSON: `address` or `address:port`"
     )
-
-    provider_hosts: dict[str, Any] = Field(
-        default={}, description="A provider's servers redirected, by client, as JSON: for sandboxes and other clouds"
-    )
-
-    @property
-    def connect_policy(self) -> ConnectPolicy:
-        return ConnectPolicy(
-            allowed_networks=self.allowed_networks,
-            allow_imap_143=self.allow_imap_143,
-            extra_ports=self.extra_ports,
-            hosts=self.provider_hosts,
-            ca_file=None if self.ca_file is None else str(self.ca_file),
-        )
 
     @property
     def lease_for(self) -> timedelta:

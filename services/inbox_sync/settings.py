@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from pydantic import Field, FilePath, SecretStr
+from pydantic import Field, SecretStr
 
 from services.inbox_sync.domain.backoff import Backoff
 from services.inbox_sync.engine.tools import Rules
-from services.providers.protocols import ConnectPolicy
+from services.providers.connect_settings import ConnectSettings
 from services.runtime.settings import RuntimeSettings
 
 
-class Settings(RuntimeSettings):
+class Settings(RuntimeSettings, ConnectSettings):
     service: str = "inbox_sync"
     http_port: int = 8103
 
@@ -47,28 +46,6 @@ class Settings(RuntimeSettings):
     unclaimed_seconds: float = Field(
         default=600, gt=0, description="How long credentials are kept that no connected account has claimed yet"
     )
-
-    allowed_networks: tuple[str, ...] = Field(default=(), description="CIDR ranges that mail hosts may lie in besides")
-    allow_imap_143: bool = False
-    extra_ports: tuple[int, ...] = Field(default=(), description="Ports of sandboxes and tests")
-    ca_file: FilePath | None = Field(
-        default=None, description="Certificates of mail servers to trust besides the system's"
-    )
-
-    provider_hosts: dict[str, Any] = Field(
-        default={},
-        description="A provider's servers redirected, by client, as JSON: for sandboxes and other clouds",
-    )
-
-    @property
-    def connect_policy(self) -> ConnectPolicy:
-        return ConnectPolicy(
-            allowed_networks=self.allowed_networks,
-            allow_imap_143=self.allow_imap_143,
-            extra_ports=self.extra_ports,
-            hosts=self.provider_hosts,
-            ca_file=None if self.ca_file is None else str(self.ca_file),
-        )
 
     @property
     def rules(self) -> Rules:

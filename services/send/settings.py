@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from pydantic import Field, FilePath
+from pydantic import Field
 
-from services.providers.protocols import ConnectPolicy
+from services.providers.connect_settings import ConnectSettings
 from services.runtime.settings import RuntimeSettings
 from services.send.domain.backoff import Backoff
 from services.send.domain.offer_moves import Terms
 
 
-class Settings(RuntimeSettings):
+class Settings(RuntimeSettings, ConnectSettings):
     service: str = "send"
     http_port: int = 8102
 
@@ -59,18 +58,6 @@ class Settings(RuntimeSettings):
     external_patience_seconds: float = Field(default=86_400, description="How long a taken message may stay unreported")
     external_waiting: int = Field(default=400, description="Long polls in this process at once")
 
-    allowed_networks: tuple[str, ...] = Field(default=(), description="Private CIDR ranges that may be connected to")
-    allow_imap_143: bool = False
-    extra_ports: tuple[int, ...] = ()
-    ca_file: FilePath | None = Field(
-        default=None, description="Certificates of mail servers to trust besides the system's"
-    )
-
-    provider_hosts: dict[str, Any] = Field(
-        default={},
-        description="A provider's servers redirected, by client, as JSON: for sandboxes and other clouds",
-    )
-
     def backoff(self) -> Backoff:
         return Backoff(
             tuple(timedelta(seconds=s) for s in self.backoff_seconds),
@@ -85,13 +72,3 @@ class Settings(RuntimeSettings):
     @property
     def host_rests(self) -> tuple[timedelta, ...]:
         return tuple(timedelta(seconds=s) for s in self.host_rest_seconds)
-
-    @property
-    def connect_policy(self) -> ConnectPolicy:
-        return ConnectPolicy(
-            allowed_networks=self.allowed_networks,
-            allow_imap_143=self.allow_imap_143,
-            extra_ports=self.extra_ports,
-            hosts=self.provider_hosts,
-            ca_file=str(self.ca_file) if self.ca_file else None,
-        )
