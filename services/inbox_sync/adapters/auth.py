@@ -6,9 +6,9 @@ import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from replywire_contracts.v1.rpc import AccountPage, AccountView, ListAccounts
+from replywire_contracts.v1.rpc import AccountPage, ListAccounts
 
-from services.inbox_sync.domain.mailboxes import Account
+from services.inbox_sync.domain.mailboxes import Account, account_of
 from services.inbox_sync.ports import AccountRefused, AuthUnavailable
 from services.providers.errors import ReauthRequired
 from services.providers.types import Credentials
@@ -58,7 +58,7 @@ class RpcAuth:
             page: AccountPage = await self._rpc.call(ListAccounts(account_ids=tuple(account_ids)))
         except (RpcRefused, Outage):
             raise AuthUnavailable from None
-        return [_account(view) for view in page.accounts]
+        return [account_of(view, datetime.now(UTC)) for view in page.accounts]
 
     async def account(self, account_id: str) -> Account | None:
         """Kept for a moment: whoever reports what came in names the same account again and again."""
@@ -69,20 +69,9 @@ class RpcAuth:
             page: AccountPage = await self._rpc.call(ListAccounts(account_ids=(account_id,)))
         except (RpcRefused, Outage):
             raise AuthUnavailable from None
-        found = next((_account(view) for view in page.accounts if view.account_id == account_id), None)
+        view = next((view for view in page.accounts if view.account_id == account_id), None)
+        found = None if view is None else account_of(view, datetime.now(UTC))
         if len(self._accounts) >= _MOST_KEPT:
             self._accounts.clear()
         self._accounts[account_id] = (time.monotonic() + _FRESH_SECONDS, found)
         return found
-
-
-def _account(view: AccountView) -> Account:
-    return Account(
-        account_id=view.account_id,
-        team_id=view.team_id,
-        client=view.client,
-        address=view.address,
-        connection=view.state,
-        revision=view.revision,
-        at=datetime.now(UTC),
-    )

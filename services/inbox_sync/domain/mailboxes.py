@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from replywire_contracts.v1.rpc import AccountView
+
 from services.inbox_sync.domain.stalls import Trouble
 
 CONNECTED = "connected"
@@ -37,6 +39,19 @@ class Account:
     """connected, needs_reauth, disconnected: an open set."""
     revision: int
     at: datetime
+
+
+def account_of(view: AccountView, at: datetime) -> Account:
+    """`at`: when auth said so."""
+    return Account(
+        account_id=view.account_id,
+        team_id=view.team_id,
+        client=view.client,
+        address=view.address,
+        connection=view.state,
+        revision=view.revision,
+        at=at,
+    )
 
 
 @dataclass(frozen=True, slots=True)

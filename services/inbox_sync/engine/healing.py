@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
-
-from replywire_contracts.v1.rpc import AccountView
+from datetime import timedelta
 
 from services.inbox_sync.domain import words
-from services.inbox_sync.domain.mailboxes import CONNECTED, DISCONNECTED, Account
+from services.inbox_sync.domain.mailboxes import CONNECTED, DISCONNECTED, Account, account_of
 from services.inbox_sync.ports import Auth, AuthUnavailable, Clock, Ledger, Mailboxes
 from services.runtime.logging import get_logger
 
@@ -53,7 +51,7 @@ class Accounts:
                 revision, refused = known.get(view.account_id, (0, 0))
                 if revision < view.revision:
                     healed += 1
-                    await self.take_in(_account(view, now()))
+                    await self.take_in(account_of(view, now()))
                 elif refused >= view.revision and view.state == CONNECTED:
                     # auth knows of the refusal and thinks otherwise: its word counts.
                     healed += await self._mailboxes.try_again(view.account_id, view.revision)
@@ -72,15 +70,3 @@ class Accounts:
                 pause = min(pause, _TRY_AGAIN)
                 _log.info("auth did not list the mailboxes", at=words.origin(away))
             await asyncio.sleep(pause)
-
-
-def _account(view: AccountView, at: datetime) -> Account:
-    return Account(
-        account_id=view.account_id,
-        team_id=view.team_id,
-        client=view.client,
-        address=view.address,
-        connection=view.state,
-        revision=view.revision,
-        at=at,
-    )
