@@ -6,19 +6,14 @@ Its faces are the sync engine's alone: `capabilities.engine` says that nobody el
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from services.providers.capabilities import Capabilities
-from services.providers.protocols import Client, ConnectPolicy
-
-if TYPE_CHECKING:
-    from services.providers.protocols import Connect
+from services.providers.protocols import Client, Connect, ConnectPolicy
 
 
 def _connect(policy: ConnectPolicy) -> Connect:
-    face: Connect = import_module("services.providers.ews.connect").EwsConnect(policy)
-    return face
+    from services.providers.ews.connect import EwsConnect
+
+    return EwsConnect(policy)
 
 
 CLIENT = Client(

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from services.providers.capabilities import Capabilities
-from services.providers.protocols import Client, ConnectPolicy
-
-if TYPE_CHECKING:
-    from services.providers.protocols import Connect, Send, Sync
+from services.providers.protocols import Client, Connect, ConnectPolicy, Send, Sync
 
 # Each face is imported when it is made: inbox_sync needs no SMTP library, and a face's cost is its user's alone.
 
 
 def _connect(policy: ConnectPolicy) -> Connect:
-    face: Connect = import_module("services.providers.gmail.connect").GmailConnect(policy)
-    return face
+    from services.providers.gmail.connect import GmailConnect
+
+    return GmailConnect(policy)
 
 
 def _send(policy: ConnectPolicy) -> Send:
-    face: Send = import_module("services.providers.gmail.send").GmailSend(policy)
-    return face
+    from services.providers.gmail.send import GmailSend
+
+    return GmailSend(policy)
 
 
 def _sync(policy: ConnectPolicy) -> Sync:
-    face: Sync = import_module("services.providers.gmail.sync").GmailSync(policy)
-    return face
+    from services.providers.gmail.sync import GmailSync
+
+    return GmailSync(policy)
 
 
 CLIENT = Client(

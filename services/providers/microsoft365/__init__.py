@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from services.providers.capabilities import Capabilities
-from services.providers.protocols import Client, ConnectPolicy
-
-if TYPE_CHECKING:
-    from services.providers.protocols import Connect
+from services.providers.protocols import Client, Connect, ConnectPolicy
 
 
 def _connect(policy: ConnectPolicy) -> Connect:
-    face: Connect = import_module("services.providers.microsoft365.connect").Microsoft365Connect(policy)
-    return face
+    from services.providers.microsoft365.connect import Microsoft365Connect
+
+    return Microsoft365Connect(policy)
 
 
 CLIENT = Client(

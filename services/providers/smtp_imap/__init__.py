@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from services.providers.capabilities import Capabilities
-from services.providers.protocols import Client, ConnectPolicy
-
-if TYPE_CHECKING:
-    from services.providers.protocols import Connect, Send, Sync
+from services.providers.protocols import Client, Connect, ConnectPolicy, Send, Sync
 
 # Each face is imported when it is made: inbox_sync needs no SMTP library, and a face's cost is its user's alone.
 
 
 def _connect(policy: ConnectPolicy) -> Connect:
-    face: Connect = import_module("services.providers.smtp_imap.connect").SmtpImapConnect(policy)
-    return face
+    from services.providers.smtp_imap.connect import SmtpImapConnect
+
+    return SmtpImapConnect(policy)
 
 
 def _send(policy: ConnectPolicy) -> Send:
-    face: Send = import_module("services.providers.smtp_imap.send").SmtpImapSend(policy)
-    return face
+    from services.providers.smtp_imap.send import SmtpImapSend
+
+    return SmtpImapSend(policy)
 
 
 def _sync(policy: ConnectPolicy) -> Sync:
-    face: Sync = import_module("services.providers.smtp_imap.sync").SmtpImapSync(policy)
-    return face
+    from services.providers.smtp_imap.sync import SmtpImapSync
+
+    return SmtpImapSync(policy)
 
 
 CLIENT = Client(
