@@ -5,16 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from services.auth.domain.connect_request import ConnectRequest
 from services.auth.domain.consent import ConsentStatus
-from services.auth.domain.discovery import Suggestion
 from services.auth.domain.links import Purpose
 from services.auth.domain.oauth_app import PROVIDER_OF
-from services.auth.domain.refusals import Invalid, Refused
+from services.auth.domain.refusals import Refused
 from services.auth.domain.visitor import Visitor
-from services.auth.domain.well_known import Server
 from services.auth.pages import mail_form, words
 from services.auth.pages.entering import LinkText, enter, see_other
 from services.auth.pages.mail_form import Wrong
@@ -28,10 +25,9 @@ _EXTERNAL = "external"
 
 def add_connect_pages(router: APIRouter, parts: Parts) -> None:
     _add_choice(router, parts)
-    _add_mail_form(router, parts)
     _add_external(router, parts)
 
-    # Last: the addresses above are of clients too.
+    # Last: the addresses above, and those of `mail_pages` and `ews_pages`, are of clients too.
     @router.post("/connect/{client}")
     async def sign_in(client: str, request: Request) -> Response:
         """To the provider's own page, where the person signs in."""
@@ -65,42 +61,6 @@ def _add_choice(router: APIRouter, parts: Parts) -> None:
         return await consent_page(parts, visit)
 
 
-def _add_mail_form(router: APIRouter, parts: Parts) -> None:
-    @router.get("/connect/smtp_imap")
-    async def mail_servers(request: Request) -> Response:
-        visit = await parts.visits.of(request, Purpose.CONNECT)
-        await require_offered(parts, visit.visitor, mail_form.CLIENT)
-        return mail_page(parts, visit, mail_form.empty())
-
-    @router.post("/connect/smtp_imap")
-    async def connect_mail_servers(request: Request) -> Response:
-        """Both servers are tried; nothing is kept of what does not work."""
-        visit, form = await parts.visits.posted(request, Purpose.CONNECT)
-        try:
-            account, _ = await parts.connecting.connect(visit.who, mail_form.request_of(form))
-        except Refused as refused:
-            wrong = mail_form.wrong(refused, form)
-            return mail_page(parts, visit, mail_form.filled(form), wrong, status=status_of(refused))
-        return see_other(f"/mailboxes/{account.account_id}?connected=1")
-
-    @router.post("/connect/smtp_imap/suggest")
-    async def suggest_servers(request: Request) -> Response:
-        """For the page's script as JSON; without it, the form again with the servers filled in."""
-        visit, form = await parts.visits.posted(request, Purpose.CONNECT)
-        scripted = "application/json" in request.headers.get("accept", "")
-        try:
-            suggestion = await parts.discovering.suggest(form.text("address"))
-        except Invalid as invalid:
-            if scripted:
-                return JSONResponse({}, headers=parts.rendering.headers)
-            wrong = mail_form.wrong(invalid, form)
-            return mail_page(parts, visit, mail_form.filled(form), wrong, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-        if scripted:
-            return JSONResponse(_told(suggestion), headers=parts.rendering.headers)
-        values = mail_form.suggested(mail_form.filled(form), suggestion)
-        return mail_page(parts, visit, values, suggestion=suggestion, asked=True)
-
-
 def _add_external(router: APIRouter, parts: Parts) -> None:
     def page(
         visit: Visit, address: str = "", name: str = "", wrong: Wrong | None = None, status: int = 200
@@ -125,30 +85,6 @@ def _add_external(router: APIRouter, parts: Parts) -> None:
         except Refused as refused:
             return page(visit, address, name, mail_form.wrong(refused, form), status_of(refused))
         return see_other(f"/mailboxes/{account.account_id}?connected=1")
-
-
-def mail_page(
-    parts: Parts,
-    visit: Visit,
-    values: dict[str, str],
-    wrong: Wrong | None = None,
-    *,
-    status: int = 200,
-    account_id: str | None = None,
-    suggestion: Suggestion | None = None,
-    asked: bool = False,
-) -> Response:
-    """`account_id`: the one to reconnect. `asked`: somebody asked for a suggestion, which may be None."""
-    return parts.rendering.page(
-        "smtp_imap.html",
-        status,
-        **ground(visit),
-        values=values,
-        wrong=wrong,
-        account_id=account_id,
-        suggestion=suggestion,
-        asked=asked,
-    )
 
 
 def leaving(parts: Parts, visit: Visit, address: str, client: str) -> Response:
@@ -191,19 +127,3 @@ async def consent_page(parts: Parts, visit: Visit) -> Response:
     state = await parts.consents.state(visit.visitor.team_id)
     link = await parts.consents.help_link(visit.visitor.team_id)
     return parts.rendering.page("consent.html", **ground(visit), state=state, link=link)
-
-
-def _told(suggestion: Suggestion | None) -> dict[str, object]:
-    if suggestion is None:
-        return {}
-
-    def server(found: Server | None) -> dict[str, object] | None:
-        return None if found is None else {"host": found.host, "port": found.port, "security": found.security}
-
-    return {
-        "imap": server(suggestion.imap),
-        "smtp": server(suggestion.smtp),
-        "provider": suggestion.provider,
-        "hint": suggestion.hint,
-        "better": words.client(suggestion.better).title if suggestion.better else "",
-    }

@@ -8,6 +8,7 @@ from services.auth.pages.connect_pages import add_connect_pages
 from services.auth.pages.entering import add_assets
 from services.auth.pages.ews_pages import add_ews_pages
 from services.auth.pages.external_setup_pages import add_external_setup_pages
+from services.auth.pages.mail_pages import add_mail_pages
 from services.auth.pages.mailbox_pages import add_mailbox_pages
 from services.auth.pages.oauth_pages import add_oauth_pages
 from services.auth.pages.parts import Parts
@@ -20,6 +21,7 @@ def install(api: FastAPI, parts: Parts) -> None:
     add_assets(router, parts)
     add_mailbox_pages(router, parts)
     add_ews_pages(router, parts)
+    add_mail_pages(router, parts)
     add_connect_pages(router, parts)
     add_oauth_pages(router, parts)
     add_external_setup_pages(router, parts)

@@ -9,14 +9,13 @@ from fastapi import APIRouter, Request, Response
 from services.auth.domain.account import State
 from services.auth.domain.links import Purpose
 from services.auth.domain.oauth_app import PROVIDER_OF
-from services.auth.domain.refusals import Refused
 from services.auth.domain.returning import returned
 from services.auth.pages import ews_form, live, mail_form
-from services.auth.pages.connect_pages import consent_is_missing, leaving, mail_page
+from services.auth.pages.connect_pages import consent_is_missing, leaving
 from services.auth.pages.entering import LinkText, enter, see_other
 from services.auth.pages.ews_pages import ews_page, reconnect_exchange
+from services.auth.pages.mail_pages import mail_page, reconnect_mail_servers
 from services.auth.pages.parts import Parts, ground
-from services.auth.pages.routing import status_of
 from services.auth.pages.visits import PageRefused
 
 _PERSONS = (Purpose.CONNECT, Purpose.RECONNECT)
@@ -101,11 +100,4 @@ def _add_reconnect(router: APIRouter, parts: Parts) -> None:
             return leaving(parts, visit, address, account.client)
         if account.client == ews_form.CLIENT:
             return await reconnect_exchange(parts, visit, account, form)
-        kept = {name: account.settings[name] for name in ("folders", "sent_copy") if name in account.settings}
-        try:
-            await parts.connecting.reconnect(visit.who, account_id, mail_form.request_of(form, account.address, kept))
-        except Refused as refused:
-            values = {**mail_form.filled(form), "address": account.address}
-            wrong = mail_form.wrong(refused, form)
-            return mail_page(parts, visit, values, wrong, status=status_of(refused), account_id=account_id)
-        return see_other(f"/mailboxes/{account_id}?connected=1")
+        return await reconnect_mail_servers(parts, visit, account, form)
