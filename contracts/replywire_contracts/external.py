@@ -106,8 +106,6 @@ class External:
     async def __aexit__(self, *_: object) -> None:
         await self._door.close()
 
-    # -- what goes out -----------------------------------------------------------------------------------------------
-
     async def work(self, *, most: int = 10, lease: int = 300, account_id: str | None = None) -> AsyncIterator[Work]:
         """For ever: each message as it comes. Outages are waited out."""
         while True:
@@ -167,8 +165,6 @@ class External:
             answered = await insist(lambda some=some: self._door.ask("reports", some, 60))  # type: ignore[misc]
             answers += [Answer(**{name: one.get(name) for name in Answer.__slots__}) for one in answered["answers"]]
         return answers
-
-    # -- what comes in -----------------------------------------------------------------------------------------------
 
     async def wanted(self, account_id: str, headers: Iterable[tuple[str, bytes]]) -> list[str]:
         """Of these messages, each by a name of yours and its header, those to hand in whole. Nothing else is kept."""

@@ -110,8 +110,6 @@ class Stack:
         """All parts, now and whenever one changes its state: for a live view."""
         return self._supervision.changes()
 
-    # -- starting ----------------------------------------------------------------------------------------------------
-
     async def start(self) -> None:
         """Returns once everything is ready. Raises `EmbeddedError` with the remedy, having stopped what had started."""
         self._prepare()
@@ -253,8 +251,6 @@ class Stack:
 
     def _log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
-
-    # -- stopping ----------------------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
         """Who asks before who answers, and the servers last, so that work in flight can be finished."""

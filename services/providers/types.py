@@ -28,9 +28,6 @@ class Credentials:
     """When `secret` stops working by itself (an access token); aware UTC."""
 
 
-# -- connecting ------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What a real login showed: the mailbox it opened, and what was learnt there."""
@@ -39,9 +36,6 @@ class Proof:
     settings: Mapping[str, Any]
     """The settings to save: the given ones completed by what the servers told (Sent folder, abilities)."""
     abilities: tuple[str, ...] = ()
-
-
-# -- sending ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +131,6 @@ class SentCopy:
     verdict: CopyVerdict
     folder: str | None = None
     uid: int | None = None
-
-
-# -- reading ---------------------------------------------------------------------------------------------------------
 
 
 class FolderRole(StrEnum):

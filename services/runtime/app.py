@@ -75,8 +75,6 @@ class App:
         self._stop = asyncio.Event()
         self._failure: str | None = None
 
-    # -- registering -------------------------------------------------------------------------------------------------
-
     def task(self, work: Hook, *, name: str | None = None) -> Hook:
         """Run it beside the handlers once the service works. A crash is logged, counted and followed by a restart."""
         self._to_run.append((work, name or str(getattr(work, "__qualname__", work))))
@@ -108,8 +106,6 @@ class App:
     def stop(self) -> None:
         """As SIGTERM does."""
         self._stop.set()
-
-    # -- running -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Until SIGTERM, SIGINT or `stop`. Raises `BusClosed`, or what a hook of the start raised."""

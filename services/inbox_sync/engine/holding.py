@@ -100,8 +100,6 @@ class Holder:
         finally:
             await self.let_go()
 
-    # -- the beat ----------------------------------------------------------------------------------------------------
-
     async def _keep_beating(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -128,8 +126,6 @@ class Holder:
                 _log.warning("a lease was lost", account_id=key)
                 holding.lost = True
                 self._stop(holding)
-
-    # -- what should be read -----------------------------------------------------------------------------------------
 
     async def _keep_looking(self) -> None:
         while True:
@@ -184,8 +180,6 @@ class Holder:
         self._held[assignment.account_id] = holding
         holding.task = asyncio.create_task(self._hold(holding), name=f"mailbox {assignment.account_id}")
         await asyncio.sleep(0)  # a task that is cancelled before its first step never cleans up: let it begin
-
-    # -- one mailbox -------------------------------------------------------------------------------------------------
 
     async def _hold(self, holding: _Holding) -> None:
         account_id = holding.assignment.account_id

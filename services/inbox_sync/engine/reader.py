@@ -90,8 +90,6 @@ class Reader:
                 delay = await self._failed(error)
             await asyncio.sleep(delay)
 
-    # -- taking over -------------------------------------------------------------------------------------------------
-
     async def _read(self) -> Ending:
         if self._account is None:
             mailbox = await self._tools.mailboxes.claim(self._fence, self._tools.me)
@@ -128,8 +126,6 @@ class Reader:
         if mailbox.unclean_starts > _SUSPICIOUS:
             self._failures_open = _SUSPICIOUS
         self._account = replace(mailbox.account, at=mailbox.connected_at)
-
-    # -- reading -----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         """One session, until it fails."""
@@ -201,8 +197,6 @@ class Reader:
         await self._tools.ledger.commit(self._fence, (), _moved(place))
         self._places[folder.id] = place
         return place
-
-    # -- failing -----------------------------------------------------------------------------------------------------
 
     async def _failed(self, error: Exception) -> float:
         """Seconds to stay away."""

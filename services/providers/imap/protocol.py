@@ -107,8 +107,6 @@ class LinearProtocol(_Machine):  # type: ignore[misc]
         self.upgraded = False
         """TLS was begun inside the connection."""
 
-    # -- the transport's side ------------------------------------------------------------------------------------------
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.transport is None:
             self.state = FRESH
@@ -150,8 +148,6 @@ class LinearProtocol(_Machine):  # type: ignore[misc]
         if self.transport is not None:
             self.transport.abort()
         self.stirred.set()
-
-    # -- commands ------------------------------------------------------------------------------------------------------
 
     def begin(self, command: Exchange, bounds: Bounds) -> None:
         """Send `command`; its `wait` ends with the tagged answer or raises the loss."""

@@ -108,9 +108,6 @@ def ruling(message: Message, report: Report, now: datetime, patience: timedelta)
     return Ruling(Heard.RECORDED, move)
 
 
-# -- it left ---------------------------------------------------------------------------------------------------------
-
-
 def _sent(message: Message, offer: Offer, given: Given, report: SentReport, now: datetime) -> Ruling:
     values, note = ledger(offer, given, SENT), _about(given, report.words)
     if message.state is State.SENT:
@@ -134,9 +131,6 @@ def _more(offer: Offer, names: Identities, now: datetime) -> dict[str, Any]:
         return {}
     merged = Identities(message_ids=ids, marker=names.marker, provider_thread_id=thread)
     return {"identities": merged.model_dump(exclude_none=True), "unannounced": now}
-
-
-# -- it did not ------------------------------------------------------------------------------------------------------
 
 
 def _in_doubt(
