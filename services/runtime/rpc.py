@@ -1,6 +1,7 @@
 """Questions between services over core NATS: never stored, thin, many at once.
 
-A refusal is an answer (`RpcRefused`); silence is an outage (`RpcUnavailable`) and may be asked again.
+A refusal is an answer (`RpcRefused`); silence is an outage (`RpcUnavailable`) and may be asked again; where the other
+service broke over this one request (`RpcBroken`), another one may fare better.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from replywire_contracts.event import Model, Problem, Request
 
 from services.runtime import metrics, redaction, tracing
 from services.runtime.logging import bind, get_logger
+from services.runtime.mongo import OUTAGES
 from services.runtime.outcomes import Outage
 
 ERROR_HEADER = "Replywire-Error"
+_BROKEN = "broken"
+_OUTAGES: tuple[type[Exception], ...] = (Outage, TimeoutError, *OUTAGES)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 _log = get_logger(__name__)
 
@@ -43,6 +47,10 @@ class RpcUnavailable(Outage):
     """Nobody answered in time. Whether the request was carried out is unknown."""
 
 
+class RpcBroken(RpcUnavailable):
+    """The other service is there and failed over this request, by a fault of its own: its log says more."""
+
+
 class Refusal(Exception):
     """Raised by a handler to say no: the asker gets `RpcRefused(code, detail)`."""
 
@@ -57,7 +65,7 @@ class RpcClient:
         self._nc = nc
 
     async def call(self, request: Request, *, timeout: float = 5.0) -> Any:
-        """The instance of `type(request).REPLY`. Raises `RpcRefused`, `RpcUnavailable`.
+        """The instance of `type(request).REPLY`. Raises `RpcRefused`, `RpcUnavailable`, `RpcBroken`.
 
         Where nobody listens yet (a service is being restarted), it asks again until `timeout` seconds are over."""
         subject, payload = request.SUBJECT, request.encode()
@@ -81,6 +89,8 @@ class RpcClient:
             pause = min(2 * pause, _LONGEST_PAUSE)
         if answer.headers and ERROR_HEADER in answer.headers:
             problem = Problem.decode(answer.data)
+            if problem.code == _BROKEN:
+                raise RpcBroken(problem.detail)
             if problem.code == "unavailable":
                 raise RpcUnavailable(f"{subject}: {problem.detail}")
             raise RpcRefused(problem.code, problem.detail)
@@ -196,10 +206,10 @@ class Endpoint(Listening):
                 outcome, reply = refusal.code, Problem(code=refusal.code, detail=refusal.detail).encode()
             except ValidationError as error:
                 outcome, reply = "malformed", Problem(code="malformed", detail=redaction.error(error)).encode()
-            except Outage as outage:
+            except _OUTAGES as outage:
                 outcome, reply = "unavailable", Problem(code="unavailable", detail=redaction.error(outage)).encode()
             except Exception as error:  # noqa: BLE001 - the asker must hear of every failure, or it waits in vain
-                outcome = "unavailable"
+                outcome = _BROKEN
                 with bind(request=subject):
                     _log.error("request failed", exc_info=error)
                 reply = Problem(code=outcome, detail=f"{subject} failed: {type(error).__name__}").encode()

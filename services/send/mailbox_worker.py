@@ -13,7 +13,7 @@ from services.runtime.failpoints import hit
 from services.runtime.leases import Lease
 from services.runtime.logging import get_logger
 from services.runtime.outcomes import Outage
-from services.runtime.rpc import RpcRefused
+from services.runtime.rpc import RpcBroken, RpcRefused
 from services.send.domain import moves
 from services.send.domain.failures import failure
 from services.send.domain.mailbox import DISCONNECTED, NEEDS_REAUTH, Mailbox
@@ -28,6 +28,10 @@ from services.send.tools import Tools
 
 _OUR_OUTAGE = timedelta(seconds=2)
 _LOOKS_IN_VAIN = 2
+_ASK_OPERATOR = (
+    "It is tried again by itself, and no other message waits for it. Should it stay so, reply_matching's log names the "
+    "fault: tell whoever runs this installation."
+)
 _BY_ITSELF = "Nothing needs to be done: it goes on by itself."
 _log = get_logger(__name__)
 
@@ -243,7 +247,13 @@ class MailboxWorker:
     async def _registered(self, message: Message) -> bool:
         try:
             await self._tools.tracking.register(message)
-        except (Outage, RpcRefused) as error:
+        except (RpcBroken, RpcRefused) as error:
+            _log.error("cannot be registered, so put off alone", request_id=message.request_id, error=str(error))
+            again = _now() + self._tools.settings.backoff().pause(message.attempts + 1)
+            why = failure("cannot_be_tracked", str(error), _ASK_OPERATOR)
+            await self._tools.messages.apply(moves.put_off(message, why, again, _now()))
+            return False
+        except Outage as error:
             _log.warning("not registered, so not handed over", request_id=message.request_id, error=str(error))
             self._rest_for_us(failure("waiting_for_reply_matching", remedy=_BY_ITSELF))
             return False

@@ -11,7 +11,7 @@ from services.runtime.failpoints import hit
 from services.runtime.logging import get_logger
 from services.runtime.mongo import OUTAGES
 from services.runtime.outcomes import Outage
-from services.runtime.rpc import RpcRefused
+from services.runtime.rpc import RpcBroken, RpcRefused
 from services.send.bells import Bells
 from services.send.domain.message import Message
 from services.send.ports import Offers, Tracking
@@ -58,14 +58,24 @@ class Offering:
         """What was left behind."""
         while found := await self._offers.unready(datetime.now(UTC) - _LEFT_BEHIND, _MOST):
             left = [message for message in found if message.id not in self._at_work]
-            if left:
-                await self._make_ready(left)
-            if len(left) < _MOST:
+            if not left or not await self._make_ready(left) or len(left) < _MOST:
                 break
 
-    async def _make_ready(self, messages: Sequence[Message]) -> None:
-        await asyncio.gather(*(self._tracking.register(message) for message in messages))
+    async def _make_ready(self, messages: Sequence[Message]) -> int:
+        """How many it was."""
+        known = await asyncio.gather(*(self._registered(message) for message in messages))
         hit("send.external_registered")
-        await self._offers.make_ready([message.id for message in messages])
-        for team in {message.team for message in messages}:
+        ready = [message for message, is_known in zip(messages, known, strict=True) if is_known]
+        await self._offers.make_ready([message.id for message in ready])
+        for team in {message.team for message in ready}:
             self._bells.ring(team)
+        return len(ready)
+
+    async def _registered(self, message: Message) -> bool:
+        try:
+            await self._tracking.register(message)
+        except (RpcBroken, RpcRefused) as error:
+            _log.error("cannot be registered, so left to the next round alone", request_id=message.request_id,
+                       error=str(error))  # fmt: skip
+            return False
+        return True

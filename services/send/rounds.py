@@ -10,7 +10,7 @@ from typing import Any
 from services.runtime.logging import get_logger
 from services.runtime.mongo import OUTAGES
 from services.runtime.outcomes import Outage
-from services.runtime.rpc import RpcRefused
+from services.runtime.rpc import RpcBroken, RpcRefused
 from services.send.domain.message import Message
 from services.send.domain.triage import expired
 from services.send.ports import Announcements, Mailboxes, Messages, Tracking
@@ -57,7 +57,10 @@ class Rounds:
         """What was not confirmed at once."""
         before = datetime.now(UTC) - timedelta(seconds=5)
         for waiting in await self._announcements.waiting(before, _PAGE):
-            await self._announce(waiting)
+            try:
+                await self._announce(waiting)
+            except (RpcBroken, RpcRefused) as error:  # over these names alone: the others' turn comes all the same
+                _log.error("identities cannot be told", request_id=waiting["request_id"], error=str(error))
 
     def announce(self, message: Message, names: Mapping[str, Any]) -> None:
         """Right after a send; where it fails, the round does it."""

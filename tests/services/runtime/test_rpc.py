@@ -24,7 +24,7 @@ from replywire_contracts.v1.rpc import (
 
 from services.runtime import tracing
 from services.runtime.outcomes import Outage
-from services.runtime.rpc import Listening, Refusal, RpcClient, RpcRefused, RpcUnavailable, serve
+from services.runtime.rpc import Listening, Refusal, RpcBroken, RpcClient, RpcRefused, RpcUnavailable, serve
 from tests.servers.choice import RunningServer
 
 KEY = VerifyKey(key_hash="0" * 64)
@@ -80,8 +80,9 @@ async def test_a_failing_handler_is_an_outage_to_its_asker(nc: NatsClient, error
         raise error
 
     async with answering(service, nc) as rpc:
-        with pytest.raises(RpcUnavailable):
+        with pytest.raises(RpcUnavailable) as failed:
             await rpc.call(KEY)
+    assert isinstance(failed.value, RpcBroken) is not isinstance(error, Outage), "a fault is told from an outage"
 
 
 async def test_a_malformed_request_is_refused_with_its_field(nc: NatsClient) -> None:

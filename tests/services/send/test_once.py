@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from replywire_contracts.streams import DEAD_LETTERS
 from replywire_contracts.v1.rpc import Register
-from replywire_contracts.v1.send import SendAccepted, SendFailed, SendSent
+from replywire_contracts.v1.send import SendAccepted, SendDeferred, SendFailed, SendSent
 from replywire_contracts.v1.values import Address
 
 from services.providers.memory import WORLD
@@ -41,6 +41,26 @@ async def test_a_message_is_registered_before_it_is_handed_over(sending: World) 
     assert sending.neighbours.handed_over_before == {f"r-{number}": False for number in range(10)}
     tracked = sending.neighbours.registered["r-0"]
     assert (tracked.own_address, tracked.recipients) == (ADA, (GRACE,))
+
+
+async def test_a_message_over_which_reply_matching_breaks_is_put_off_alone_and_says_why(sending: World) -> None:
+    sending.neighbours.breaks_over.add("r-3")
+    account = await sending.connect()
+    for number in range(10):
+        await sending.send(account, f"r-{number}")
+    others = {f"r-{number}" for number in range(10)} - {"r-3"}
+    async with asyncio.timeout(30):
+        while {event.request_id for event in sending.heard.of(SendSent)} != others:
+            await asyncio.sleep(0.05)
+    [deferred, *_] = await sending.heard.wait(SendDeferred, request_id="r-3")
+    assert deferred.failure.reason == "cannot_be_tracked"
+    assert "OverflowError" in deferred.failure.words
+    assert {event.request_id for event in sending.heard.of(SendDeferred)} == {"r-3"}, "others waited for it"
+    sending.neighbours.breaks_over.clear()
+    await sending.heard.wait(SendSent, request_id="r-3")
+    assert [outgoing.message_id for outgoing in WORLD.ledger].count(
+        (await sending.message("r-3"))["identities"]["message_ids"][0]
+    ) == 1
 
 
 async def test_nothing_leaves_while_reply_matching_is_away(sending: World) -> None:

@@ -72,6 +72,8 @@ class Neighbours:
     keys: dict[str, list[rpc.KeyInfo]] = field(default_factory=dict)
     """By team: those that may take messages."""
     away: set[type[Any]] = field(default_factory=set)
+    breaks_over: set[str] = field(default_factory=set)
+    """Requests over which reply_matching fails by a fault of its own."""
     endpoints: list[Endpoint] = field(default_factory=list)
 
     async def start(self, connection: NatsClient) -> None:
@@ -127,6 +129,8 @@ class Neighbours:
 
     async def register(self, request: rpc.Register) -> rpc.Ack:
         self._present(request)
+        if self.breaks_over & {message.request_id for message in request.messages}:
+            raise OverflowError("an integer of nine octets")
         ledger = {outgoing.message_id for outgoing in WORLD.ledger}
         for message in request.messages:
             self.registered[message.request_id] = message

@@ -84,6 +84,7 @@ def _a_step(world: World, attempt: Attempt) -> Iterator[World]:
     seen = attempt.seen
     match attempt.step:
         case "looked":
+            yield from _move(world, moves.put_off(seen, WHY, NOW, NOW))  # reply_matching could not take it
             stored = applied(world.stored, moves.begin(seen, seen.fence, NOW))
             if stored is not None:
                 yield replace(world, stored=stored, attempts=(*world.attempts, Attempt("begun", stored)))
