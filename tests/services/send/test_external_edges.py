@@ -186,3 +186,18 @@ async def test_a_time_that_utc_has_no_year_for_is_refused_by_its_field(at: str, 
     told = [(each.status_code, each.json()["field"].rpartition(".")[2]) for each in (single, several, listed, *pages)]
     assert told == [(422, "sent_at"), (422, "sent_at"), (422, "since"), (400, "cursor"), (400, "cursor")]
     assert all(each.json()["remedy"] for each in (single, several, listed, *pages))
+
+
+async def test_a_message_over_which_reply_matching_breaks_keeps_no_other_from_being_taken(sending: World) -> None:
+    sending.neighbours.breaks_over.add("r-1")
+    account = await external_account(sending)
+    for number in range(5):
+        await sending.send(account, f"r-{number}")
+    async with worker(sending) as code:
+        taken: set[str] = set()
+        while len(taken) < 4:
+            taken |= {message["request_id"] for message in (await code.take(5, wait=20))["messages"]}
+        assert taken == {"r-0", "r-2", "r-3", "r-4"}
+        sending.neighbours.breaks_over.clear()
+        [last] = (await code.take(5, wait=20))["messages"]
+    assert last["request_id"] == "r-1"
