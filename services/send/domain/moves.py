@@ -158,18 +158,9 @@ def deferred(message: Message, failure: Failure, retry_at: datetime, now: dateti
 def put_off(message: Message, failure: Failure, retry_at: datetime, now: datetime) -> Move:
     """Not now, and nobody's attempt: what must be done before one could not be. Its number is spent all the same."""
     tried = replace(message, attempts=message.attempts + 1)
-    return Move(
-        message.id,
-        NOTHING_LEFT,
-        State.DEFERRED,
-        now,
-        retry_at,
-        attempt=message.attempts,
-        values={"failure": failure.model_dump(), "fence": 0, "attempts": tried.attempts},
-        note={"attempt": tried.attempts, "retry_at": retry_at, **failure.model_dump(exclude_defaults=True)},
-        event=facts.deferred(tried, failure, retry_at, now),
-        trace=message.trace,
-    )
+    move = deferred(tried, failure, retry_at, now)
+    values = {**move.values, "attempts": tried.attempts}
+    return replace(move, among=NOTHING_LEFT, attempt=message.attempts, values=values)
 
 
 def failed(message: Message, failure: Failure, now: datetime, recipients: tuple[RecipientOutcome, ...] = ()) -> Move:
