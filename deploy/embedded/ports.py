@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import fcntl
 import json
-from collections.abc import Iterable, Mapping
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from deploy.embedded.processes import free_port, listens
@@ -16,6 +21,20 @@ def remembered(file: Path) -> dict[str, int]:
 
 def remember(file: Path, ports: Mapping[str, int]) -> None:
     file.write_text(json.dumps({**remembered(file), **ports}, indent=2))
+
+
+@contextlib.asynccontextmanager
+async def one_start_at_a_time() -> AsyncIterator[None]:
+    """Of this user on this machine: two stacks that wish for the same ports would both find them free. Held until they
+    are listened on; let go of by the kernel when its holder dies."""
+    with (Path(tempfile.gettempdir()) / f"replywire-{os.getuid()}.lock").open("ab") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(0.05)  # waiting in the kernel could not be given up
+        yield
 
 
 async def choose(names: Iterable[str], before: Mapping[str, int], wished: Mapping[str, int]) -> dict[str, int]:

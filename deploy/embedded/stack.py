@@ -4,6 +4,7 @@ front door, each a process."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -114,7 +115,8 @@ class Stack:
         """Returns once everything is ready. Raises `EmbeddedError` with the remedy, having stopped what had started."""
         self._prepare()
         try:
-            await self._start()
+            async with ports.one_start_at_a_time() if self.settings.ports else contextlib.nullcontext():
+                await self._start()
         except BaseException as failure:
             await self.stop()
             if isinstance(failure, ExceptionGroup):

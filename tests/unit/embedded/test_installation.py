@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import sys
+import tempfile
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from deploy.embedded import binaries, ports
 from deploy.embedded.environment import of_service
 from deploy.embedded.errors import DidNotStart, EmbeddedError, NotOnThisPlatform
 from deploy.embedded.kept_secrets import keep
-from deploy.embedded.processes import Process
+from deploy.embedded.processes import Process, free_port
 from deploy.embedded.settings import SERVICES, StackSettings, from_environment
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervision import State, Supervision
@@ -87,6 +88,28 @@ async def test_a_taken_port_is_passed_over_and_a_chosen_one_kept(tmp_path: Path)
         assert chosen["nats"] != wished["nats"]
     ports.remember(tmp_path / "ports.json", chosen)
     assert await ports.choose(["nats", "mongod"], ports.remembered(tmp_path / "ports.json"), wished) == chosen
+
+
+async def test_two_stacks_that_wish_for_the_same_ports_start_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    wished = {"nats": free_port()}
+    chosen: list[int] = []
+
+    async def start() -> None:
+        async with ports.one_start_at_a_time():
+            port = (await ports.choose(["nats"], {}, wished))["nats"]
+            chosen.append(port)
+            servers.append(await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port))
+
+    servers: list[asyncio.Server] = []
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(start() for _ in range(5)))
+    for server in servers:
+        server.close()
+    assert len(set(chosen)) == 5
+    assert wished["nats"] in chosen
 
 
 async def test_one_folder_holds_one_running_stack(tmp_path: Path) -> None:
