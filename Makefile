@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # More than cores: most of what these tests wait for is servers being killed, and timers.
 PYTEST_WORKERS ?= 4
 
+# Where it is set, each of the hundreds of Pythons that the tests start compiles every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## Print every command with its sentence
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 

@@ -67,7 +67,7 @@ async def open_bus(target: Target) -> Client:
             user=target.nats_user,
             password=target.nats_password,
             allow_reconnect=False,
-            connect_timeout=3,
+            connect_timeout=10,
             error_cb=_told_by_its_end,
         )
     except (nats.errors.Error, OSError) as error:
