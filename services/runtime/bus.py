@@ -126,6 +126,16 @@ def jetstream(broker: NatsBroker) -> JetStreamContext:
     return broker.config.broker_config.connection_state.connection.jetstream(timeout=5)
 
 
+async def settled(nc: Client) -> None:
+    """Returns once the server has read all that was subscribed to and published here before.
+
+    One `flush` does not do: nats-py writes its ping at once, ahead of what still waits to be written. What waited is
+    written before the pong can come back, so that the second ping follows it.
+    """
+    for _ in range(2):
+        await nc.flush()
+
+
 def patient(fetch: Fetch, lane: Lane) -> Fetch:
     """Each consumer pulls as much as its lane has room for. A pull the server refuses (a consumer deleted, a store
     wiped) is asked again with growing pauses and counted: FastStream would ask again at once, for ever, and say so once

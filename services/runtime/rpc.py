@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from replywire_contracts.event import Model, Problem, Request
 
 from services.runtime import metrics, redaction, tracing
+from services.runtime.bus import settled
 from services.runtime.logging import bind, get_logger
 from services.runtime.mongo import OUTAGES
 from services.runtime.outcomes import Outage
@@ -180,8 +181,7 @@ async def _reached(message: Msg, reply: bytes) -> bool:
     told = await nc.subscribe(inbox, max_msgs=1)
     try:
         await nc.publish(message.reply, reply, reply=inbox)
-        for _ in range(2):  # nats-py's ping may overtake what was published before it, but not what went before a pong
-            await nc.flush()
+        await settled(nc)
         return told.pending_msgs == 0
     finally:
         with contextlib.suppress(nats.errors.Error):  # it has had its one message, or the connection is gone

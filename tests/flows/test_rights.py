@@ -17,6 +17,7 @@ from replywire_contracts.v1.reply import ReplyDetected
 from replywire_contracts.v1.rpc import Judge, LeaseCredentials, Register, VerifyKey
 from replywire_contracts.v1.send import SendSent
 
+from services.runtime.bus import settled
 from services.runtime.permissions import PRODUCT, SERVICES
 from tests.flows.world import World, a_world
 from tests.servers.stack import TEAM
@@ -104,9 +105,10 @@ async def test_a_lease_of_credentials_is_asked_by_two_services_and_heard_by_none
             overheard.append(message)
 
         await eavesdropper.client.subscribe("_INBOX_send.>", cb=hear)
+        await settled(eavesdropper.client)
         await world.send(account, "leased")  # for which `send` leases this mailbox's password
         await world.heard.wait(SendSent, request_id="leased")
-        await eavesdropper.client.flush()
+        await settled(eavesdropper.client)
     assert overheard == []
 
 

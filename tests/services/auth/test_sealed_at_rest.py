@@ -12,6 +12,7 @@ from replywire_contracts.v1.rpc import LeaseCredentials
 from deploy.embedded.mongod import Mongod
 from services.auth import commands
 from services.auth.settings import Settings
+from services.runtime.bus import settled
 from services.runtime.rpc import RpcRefused, RpcUnavailable
 from services.runtime.sealing import ReplyKey
 from tests.servers.choice import EMBEDDED, chosen
@@ -127,7 +128,7 @@ async def test_nothing_secret_is_on_the_bus(auth: Auth) -> None:
         carried.append(bytes(message.data))  # type: ignore[attr-defined]
 
     listener = await auth.product.connection.subscribe(">", cb=hear)
-    await auth.product.connection.flush()
+    await settled(auth.product.connection)
     api = await auth.api()
     account_id = await auth.connect(api)
     await auth.leases.lease(account_id)

@@ -38,6 +38,7 @@ from services.inbox_sync.adapters.indexes import INDEXES
 from services.inbox_sync.app import Parts, assemble
 from services.inbox_sync.settings import Settings
 from services.runtime.app import App
+from services.runtime.bus import settled
 from services.runtime.mongo import Client, Database, open_client
 from services.runtime.provision import create_indexes, provision_bus
 from services.runtime.publisher import Publisher
@@ -149,7 +150,7 @@ class World:
     async def listen(self, ready: asyncio.Event) -> None:
         kinds: tuple[type[Event], ...] = (InboxMatched, MailboxSynced, MailboxStalled, MailboxGapRepaired)
         subscriptions = [await self.nc.subscribe(f"{kind.kind()}.*") for kind in kinds]
-        await self.nc.flush()
+        await settled(self.nc)
         ready.set()
 
         async def take(subscription: Any, kind: type[Event]) -> None:

@@ -14,6 +14,7 @@ from replywire_contracts.streams import REPLIES
 from replywire_contracts.v1.reply import AutoReplyDetected, BounceDetected, ReplyDetected
 from replywire_contracts.v1.rpc import KeyHolder, Register, VerifyKey
 
+from services.runtime.bus import settled
 from tests.services.reply_matching.conftest import Service
 from tests.services.reply_matching.test_answers import GRACE, TEAM, _bounce, answer, matched, tracked
 
@@ -34,6 +35,7 @@ async def api(service: Service) -> AsyncIterator[httpx.AsyncClient]:
         await asked.respond(_HOLDERS[VerifyKey.decode(asked.data).key_hash].encode())
 
     await service.product.connection.subscribe(VerifyKey.SUBJECT, cb=verify)
+    await settled(service.product.connection)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.server.port}") as client:
         client.headers["Authorization"] = "Bearer rw_support"
         yield client

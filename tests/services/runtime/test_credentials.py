@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from replywire_contracts.v1.rpc import Ack, LeaseCredentials, LeasedCredentials, ReportRejected
 
 from services.providers.errors import ReauthRequired
+from services.runtime.bus import settled
 from services.runtime.credentials import CredentialsCache, seal_secret
 from services.runtime.rpc import Listening, Refusal, RpcClient, RpcRefused, serve
 
@@ -117,9 +118,9 @@ async def test_the_secret_is_readable_nowhere_on_the_bus(auth: Auth, cache: Cred
         seen.append(message.data)
 
     await nc.subscribe(">", cb=overhear)
-    await nc.flush()
+    await settled(nc)
     credentials, _ = await cache.lease("acc_1")
-    await nc.flush()
+    await settled(nc)
     assert seen
     assert not [data for data in seen if b"hunter" in data]
     assert "hunter" not in repr(credentials)

@@ -22,6 +22,7 @@ from replywire_contracts.v1.values import Attachment
 from deploy.embedded.nats_server import NatsServer
 from services.runtime import provision
 from services.runtime.app import App
+from services.runtime.bus import settled
 from services.runtime.consume import consume
 from services.runtime.permissions import ASKERS, PRODUCT, PROVISION, SERVICES, USERS, render_users
 from services.runtime.rpc import serve
@@ -147,14 +148,15 @@ async def test_nobody_reads_the_bus_another_inbox_or_the_servers_own_subjects(gu
 async def test_an_answer_with_a_secret_cannot_be_overheard(guarded: NatsServer) -> None:
     async with user(guarded, "inbox_sync") as eavesdropper, user(guarded, "send") as asker:
         overheard = await eavesdropper.subscribe("_INBOX_send.>")
+        await settled(eavesdropper)
         async with user(guarded, "auth") as auth:
 
             async def answer(message: Msg) -> None:
                 await message.respond(b"sealed")
 
             await auth.subscribe(LeaseCredentials.SUBJECT, cb=answer)
-            await auth.flush()
-            assert (await asker.request(LeaseCredentials.SUBJECT, b"{}")).data == b"sealed"
+            await settled(auth)
+            assert (await asker.request(LeaseCredentials.SUBJECT, b"{}", timeout=10)).data == b"sealed"
         with pytest.raises(nats.errors.TimeoutError):
             await overheard.next_msg(timeout=0.3)
 

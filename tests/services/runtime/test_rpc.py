@@ -23,6 +23,7 @@ from replywire_contracts.v1.rpc import (
 )
 
 from services.runtime import tracing
+from services.runtime.bus import settled
 from services.runtime.outcomes import Outage
 from services.runtime.rpc import Listening, Refusal, RpcBroken, RpcClient, RpcRefused, RpcUnavailable, serve
 from tests.servers.choice import RunningServer
@@ -41,7 +42,7 @@ class Service:
 async def answering(service: Service, nc: NatsClient) -> AsyncIterator[RpcClient]:
     for endpoint in service.endpoints:
         await endpoint.start(nc, "auth")
-    await nc.flush()
+    await settled(nc)
     yield RpcClient(nc)
     for endpoint in service.endpoints:
         await endpoint.stop(5)

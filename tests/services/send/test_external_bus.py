@@ -16,6 +16,7 @@ from replywire_contracts.v1.send import SendSent
 from replywire_contracts.v1.values import Body
 
 from deploy.embedded.nats_server import NatsServer
+from services.runtime.bus import settled
 from services.runtime.permissions import SERVICES, USERS, external_user, render_users
 from tests.services.send.external_world import external_account, worker
 from tests.services.send.world import World, a_world
@@ -46,6 +47,7 @@ async def test_a_teams_user_asks_in_its_own_name_and_may_do_nothing_else(bus: Na
         await message.respond(b'{"lease": "l", "until": "2026-03-02T09:00:00Z", "messages": []}')
 
     await service.subscribe("rpc.v1.external.take.*", queue="send", cb=answer)
+    await settled(service)
     refusals: list[str] = []
 
     async def refused(error: Exception) -> None:
@@ -63,7 +65,7 @@ async def test_a_teams_user_asks_in_its_own_name_and_may_do_nothing_else(bus: Na
         readable = ["mail.v1.>", f"_INBOX_{GLOBEX}.>", "rpc.v1.external.take.acme", "_INBOX_send.>", "hint.v1.>"]
         for subject in readable:
             await acme.subscribe(subject)
-        await acme.flush()
+        await settled(acme)
         async with asyncio.timeout(10):
             while len(refusals) < len(forbidden) + len(readable):
                 await asyncio.sleep(0.02)
@@ -116,7 +118,7 @@ async def test_what_a_dead_taker_waited_for_goes_to_the_next_at_once(sending: Wo
     dead = await nats.connect(url)
     asked = {"wait_seconds": 40, "lease_seconds": 600}
     await dead.publish("rpc.v1.external.take.acme", json.dumps(asked).encode(), reply=dead.new_inbox())
-    await dead.flush()
+    await settled(dead)
     await dead.close()
     async with External(door=await BusDoor.connect(url, team="acme", password="")) as external:
         await sending.send("ada", "r-1")

@@ -11,6 +11,7 @@ import pytest_asyncio
 from nats.aio.msg import Msg
 from replywire_contracts.v1.rpc import ExternalSetup, ExternalSetupState, MissingStep
 
+from services.runtime.bus import settled
 from tests.services.auth.conftest import Auth
 from tests.services.auth.visiting import Team
 
@@ -28,6 +29,7 @@ async def send(nats_server: object) -> AsyncIterator[None]:
         await message.respond(state.encode())
 
     await connection.subscribe(ExternalSetup.SUBJECT, cb=answer)
+    await settled(connection)
     yield
     await connection.close()
 
