@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,22 @@ from typing import Any
 import pytest
 from replywire_contracts.v1.inbox import InboxMatched
 
+from services.inbox_sync.domain.placement import preferred
 from tests.servers.dovecot import Dovecot, mail
 from tests.services.inbox_sync.conftest import REPLY, a_user, mailbox, reading
 from tests.services.inbox_sync.world import World
+
+REPLICAS = ("first", "second")
+
+
+def users_of(replica: str, number: int) -> Sequence[str]:
+    """Whose mailboxes this one of two reads: left to chance, all of eight are now and then the same one's."""
+    found: list[str] = []
+    while len(found) < number:
+        user = a_user()
+        if preferred(user, REPLICAS) == replica:
+            found.append(user)
+    return found
 
 
 async def held_by(world: World, account_id: str, *, other_than: str | None = None) -> dict[str, Any]:
@@ -85,7 +99,7 @@ async def test_a_replica_frozen_past_its_lease_writes_nothing_when_it_wakes(
 async def test_a_second_replica_takes_its_share_and_every_mailbox_has_one_reader(
     world: World, dovecot: Dovecot
 ) -> None:
-    users = [a_user() for _ in range(8)]
+    users = [user for replica in REPLICAS for user in users_of(replica, 4)]
     given = reading(dovecot)
     async with world.replica(instance_id="first", **given) as first:
         for user in users:

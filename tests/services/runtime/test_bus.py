@@ -89,7 +89,9 @@ async def test_every_consumer_and_requests_survive_a_killed_and_restarted_server
             )
             await app.publisher.publish(cancel)
             async with asyncio.timeout(20):
-                assert {await handled.get(), await handled.get()} == {event.request_id, f"cancel {event.request_id}"}
+                missing = {event.request_id, f"cancel {event.request_id}"}
+                while missing:  # and, where an acknowledgement died with the server, those of the last round again
+                    missing.discard(await handled.get())
                 assert (await app.rpc.call(VerifyKey(key_hash="0" * 64))).team_id == "acme"
 
 
