@@ -253,7 +253,7 @@ async def test_whoever_gives_up_holds_no_thread(exchange: Exchange) -> None:
         task.cancel()
     await asyncio.gather(*proving, return_exceptions=True)
     exchange.knobs.hang_at = None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await connecting.prove(ADA, settings, {"password": PASSWORD})
 
 

@@ -50,7 +50,7 @@ async def test_a_lost_connection_wakes_the_waiter_at_once(security: str) -> None
         waiting = asyncio.create_task(session.wait([INBOX], 60))
         assert not await session.wait([INBOX], 0.2)
         own.kill()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(Transient):
                 await waiting
         with pytest.raises(Transient):

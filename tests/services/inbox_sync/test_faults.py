@@ -87,7 +87,7 @@ async def test_a_find_is_published_until_it_is_confirmed_and_then_purged(world: 
         assert first == again
         world.matching.held.add((user, first.ref))
         await world.db["finds"].update_one({}, {"$set": {"due": row["found_at"]}})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (row := await world.db["finds"].find_one({})) and "sealed" in row:
                 pass
     assert row is not None

@@ -41,7 +41,7 @@ async def dead_letter(nc: NatsClient) -> Msg:
 
 
 async def until_empty(nc: NatsClient, stream: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await left_in(nc, stream):
             await asyncio.sleep(0.01)
 
@@ -60,7 +60,7 @@ async def test_a_handled_event_is_acknowledged_and_gone_from_its_work_queue(nc: 
     async with running(app):
         event = send_requested()
         await app.publisher.publish(event)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await handled.get() == event
         await until_empty(nc, SEND_REQUESTS.name)
 
@@ -158,7 +158,7 @@ async def test_a_cancelled_handler_is_delivered_again(nc: NatsClient, settings: 
     async with running(app):
         event = send_requested()
         await app.publisher.publish(event)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await began.wait()
 
     second, handled = App(settings()), asyncio.Queue[SendRequested]()
@@ -186,7 +186,7 @@ async def test_stopping_finishes_what_is_in_flight(nc: NatsClient, settings: Set
 
     async with running(app):
         await app.publisher.publish(send_requested())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await began.wait()
         app.stop()
         asyncio.get_running_loop().call_later(0.3, may_end.set)

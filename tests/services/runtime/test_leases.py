@@ -104,7 +104,7 @@ async def test_the_keeper_of_a_stolen_lease_hears_of_it(db: Database) -> None:
     first = Leases(db["leases"], "first", SHORT)
     held = await first.acquire("acc_1")
     assert held is not None
-    async with first.keep(held), asyncio.timeout(10):
+    async with first.keep(held), asyncio.timeout(30):
         await db["leases"].update_one({"_id": "acc_1"}, {"$set": {"owner": "thief"}, "$inc": {"token": 1}})
         await held.lost.wait()
     document = await db["leases"].find_one({"_id": "acc_1"})

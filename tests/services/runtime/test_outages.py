@@ -96,7 +96,7 @@ async def test_a_bus_killed_under_load_delivers_each_event_in_the_end(
         await asyncio.sleep(0.01)
         handled[event.request_id] += 1
 
-    publisher = Publisher(connection.jetstream(), timeout=2)
+    publisher = Publisher(connection.jetstream(), timeout=30)
     events = [send_requested() for _ in range(EVENTS)]
     await asyncio.gather(*(publisher.publish(event) for event in events))
     async with running(app), asyncio.timeout(120):

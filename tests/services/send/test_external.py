@@ -30,7 +30,7 @@ async def test_a_message_is_taken_sent_and_reported_with_every_event_and_name(se
     assert sending.heard.of(SendAccepted, request_id="r-1")
     assert sent.identities.message_ids == (message["message_id"], f"<{wire}>")
     assert (sent.identities.provider_thread_id, sent.sent_at) == ("thread-9", at)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "r-1" not in sending.neighbours.added:
             await asyncio.sleep(0.02)
     assert sending.neighbours.added["r-1"].identities.provider_thread_id == "thread-9"
@@ -114,7 +114,7 @@ async def test_a_late_sent_report_takes_the_message_back_and_nothing_is_told_twi
     assert [line.get("late", False) for line in stored["history"] if line["state"] == "sent"] == [True, False]
     names = stored["identities"]["message_ids"]
     assert {"<first@example.net>", "<second@example.net>"} < set(names), "answers to either mail lead home"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "<second@example.net>" not in sending.neighbours.added["r-1"].identities.message_ids:
             await asyncio.sleep(0.02)
     assert len({event.id for event in sending.heard.of(SendSent, request_id="r-1")}) == 1

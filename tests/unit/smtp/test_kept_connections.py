@@ -153,7 +153,7 @@ async def test_an_old_connection_is_not_used_again(server: ScriptedSmtp) -> None
 async def test_an_unused_connection_is_closed_after_its_time(server: ScriptedSmtp) -> None:
     send = sender(server.port, timeouts=replace(PATIENT, keep_idle=0.05))
     await send.submit(numbered(1), credentials(server.port), Noted())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while server.open:
             await asyncio.sleep(0.01)
     assert server.said("QUIT") == 1
@@ -174,7 +174,7 @@ async def test_at_most_so_many_connections_serve_one_account(server: ScriptedSmt
         )
         for n in range(9)
     ]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while server.said("DATA") < 3:
             await asyncio.sleep(0.01)
     await settled(server)
@@ -191,7 +191,7 @@ async def test_an_account_never_waits_for_another(server: ScriptedSmtp) -> None:
     gate = asyncio.Event()
     server.on(At.DOT, Do(wait=gate))
     slow = asyncio.create_task(send.submit(numbered(1), credentials(server.port, account="slow"), Noted()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not server.said("DATA"):
             await asyncio.sleep(0.01)
         await send.submit(numbered(2), credentials(server.port, account="other"), Noted())
@@ -215,13 +215,13 @@ async def test_a_forgotten_account_keeps_no_connection(server: ScriptedSmtp) -> 
     gate = asyncio.Event()
     server.on(At.DOT, Do(wait=gate))
     under_way = asyncio.create_task(send.submit(numbered(2), credentials(server.port), Noted()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while server.said("DATA") < 2:
             await asyncio.sleep(0.01)
     await send.forget("a1")
     gate.set()
     await under_way
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while server.open:
             await asyncio.sleep(0.01)
     assert len(server.ledger) == 2
@@ -239,7 +239,7 @@ async def test_of_many_accounts_only_so_many_connections_are_kept(server: Script
     send = sender(server.port, most_idle=3)
     for number in range(8):
         await send.submit(numbered(number), credentials(server.port, account=f"a{number}"), Noted())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while server.open > 3:
             await asyncio.sleep(0.01)
     await send.submit(numbered(8), credentials(server.port, account="a7"), Noted())

@@ -327,7 +327,7 @@ async def test_a_cancelled_submission_sends_nothing(stage: At, send: SmtpImapSen
     server.on(stage, Do(wait=gate))
     noted = Noted()
     task = asyncio.create_task(send.submit(OUTGOING, credentials(server.port), noted))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not server.said("MAIL"):
             await asyncio.sleep(0.01)
     task.cancel()
