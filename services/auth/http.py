@@ -112,7 +112,7 @@ def _account_routes(api: FastAPI, connecting: Connecting, accounts: Accounts) ->
 
     @api.delete("/v1/accounts/{account_id}", status_code=204, tags=["accounts"], responses=http_problems.CHANGING)
     async def disconnect_account(account_id: str, caller: WritesAccounts, request: Request) -> None:
-        """Destroy the account's key and secret; sending and syncing end."""
+        """Destroy the account's key and secret; sending and syncing end. It stays readable, as `disconnected`."""
         await connecting.disconnect(_who(caller, request), account_id)
 
 

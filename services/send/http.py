@@ -118,13 +118,18 @@ def _reading(router: APIRouter, doors: Doors) -> None:
         "/messages/{request_id}/raw",
         tags=["messages"],
         response_class=Response,
-        responses={200: {"description": "RFC 5322", "content": {"message/rfc822": _RFC822}}},
+        responses={
+            200: {"description": "RFC 5322", "content": {"message/rfc822": _RFC822}},
+            **refusals({409: {"never_rendered": "Refused before it was rendered as a mail: see its `failure`"}}),
+        },
     )
     async def read_raw_message(caller: _Reader, request_id: PathId) -> Response:
         """The message as it left or will leave: RFC 5322, without Bcc."""
+        known = await _known(doors, caller, request_id)
         raw = await doors.messages.raw(caller.team_id, request_id)
         if raw is None:
-            raise _unheard()
+            detail = "It was refused before it was rendered as a mail. The message's own `failure` says why."
+            raise HttpProblem(409, "never_rendered", detail, state=known["state"])
         return Response(raw, media_type="message/rfc822")
 
 

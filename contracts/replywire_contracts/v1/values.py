@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from replywire_contracts.event import Model, Moment
 
@@ -14,6 +14,16 @@ RequestId = Annotated[
 ]
 AccountId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 MessageIdText = Annotated[str, Field(max_length=998, description="An RFC 5322 Message-ID with its angle brackets")]
+
+
+def _base64(alphabet: str) -> str:
+    """RFC 4648 with padding or without. The last character of a shorter group carries no bits of its own."""
+    return f"(?:[{alphabet}]{{4}})*(?:[{alphabet}][AQgw]={{0,2}}|[{alphabet}]{{2}}[AEIMQUYcgkosw048]=?)?"
+
+
+BASE64 = f"^(?:{_base64('A-Za-z0-9_-')}|{_base64('A-Za-z0-9+/')})$"
+Octets = Annotated[bytes, WithJsonSchema({"type": "string", "format": "base64url", "pattern": BASE64})]
+"""Octets, which JSON carries as base64url or base64."""
 
 CLIENTS = ("gmail", "smtp_imap", "microsoft365", "ews", "external")
 """Documented values of `client`."""
@@ -31,7 +41,7 @@ class Attachment(Model):
 
     filename: str = Field(min_length=1, max_length=255)
     content_type: str = Field(default="application/octet-stream", max_length=255)
-    content: bytes | None = Field(default=None, description="Octets; base64 or base64url; at most 256 KiB inline")
+    content: Octets | None = Field(default=None, description="Octets; base64 or base64url; at most 256 KiB inline")
     object_ref: str | None = Field(default=None, max_length=255, description="Name in the store `replywire-bodies`")
     content_id: str | None = Field(default=None, max_length=255, description="Set: shown inline, by `cid:` in the HTML")
 

@@ -208,4 +208,7 @@ async def test_creating_over_http_is_the_same_as_publishing(sending: World) -> N
         assert (await api.post("/v1/messages", content=b"[1")).status_code == 415
         refused = await api.post("/v1/messages", json={**new, "request_id": "r-3", "to": [{"email": "nobody"}]})
         assert (refused.json()["state"], refused.json()["failure"]["field"]) == ("failed", "to[0].email")
+        unwritten = await api.get("/v1/messages/r-3/raw")
+        assert (unwritten.status_code, unwritten.json()["code"]) == (409, "never_rendered")
+        assert unwritten.json()["state"] == "failed"
     assert list(times_sent().values()) == [1]
