@@ -82,12 +82,12 @@ async def services(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[Auth, MailDns]]:
     exchange, trap = servers
-    policy = {"allowed_networks": ("127.0.0.1/32", "::1/128"), "extra_ports": (trap.port,)}
+    own = ("127.0.0.1/32", "::1/128")
     async with MailDns({}) as dns:
         serving = auth_for_people(
             nats_server.url, mongodb_url, dovecot, tmp_path_factory.mktemp("ews"), dns_servers=(dns.address,)
         )
-        async with serving as auth, engine_running(auth, exchange, **policy):
+        async with serving as auth, engine_running(auth, exchange, allowed_networks=own, extra_ports=(trap.port,)):
             yield auth, dns
 
 
