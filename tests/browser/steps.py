@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import httpx
 from playwright.async_api import Page, expect
 
 from tests.browser.world import World, fill_servers
@@ -42,3 +43,14 @@ async def microsoft_signs_in(page: Page, upn: str, answer: str | None = "Accept"
     await page.get_by_role("button", name="Next").click()
     if answer is not None:
         await page.get_by_role("button", name=answer).click()
+
+
+async def external_worked(world: World, key: str) -> None:
+    """As the customer's own code does: take what is due, and report it as sent."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=world.services["send"].url, headers=headers, timeout=30) as api:
+        taken = await api.post("/v1/external/messages/take", json={"max": 1, "wait_seconds": 10, "lease_seconds": 60})
+        lease = taken.raise_for_status().json()["lease"]
+        (message,) = taken.json()["messages"]
+        done = await api.post(f"/v1/external/messages/{message['request_id']}/sent", json={"lease": lease})
+        done.raise_for_status()

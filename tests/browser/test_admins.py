@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.steps import heading, microsoft_signs_in
+from tests.browser.steps import external_worked, heading, microsoft_signs_in
 from tests.browser.world import Team, World, shoot
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -96,7 +96,7 @@ async def test_external_can_be_ticked_once_its_set_up_is_complete(world: World, 
     await admin.get_by_label("To", exact=True).fill("boss@example.com")
     await admin.get_by_role("button", name="Start the test").click()
     await expect(admin.locator("section:has(#test)")).to_contain_text("Look again")
-    await work_once(world, key.strip())
+    await external_worked(world, key.strip())
     await admin.reload()
     await heading(admin, "The set-up is complete")
     await admin.goto(f"{world.url}/settings")
@@ -109,19 +109,6 @@ async def test_external_can_be_ticked_once_its_set_up_is_complete(world: World, 
     await member.get_by_label("E-mail address").fill("sales@example.com")
     await member.get_by_role("button", name="Add the address").click()
     await heading(member, "Your mailbox is connected")
-
-
-async def work_once(world: World, key: str) -> None:
-    """As the customer's own code does: take what is due, and report it as sent."""
-    import httpx
-
-    headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=world.services["send"].url, headers=headers, timeout=30) as api:
-        taken = await api.post("/v1/external/messages/take", json={"max": 1, "wait_seconds": 10, "lease_seconds": 60})
-        lease = taken.raise_for_status().json()["lease"]
-        (message,) = taken.json()["messages"]
-        done = await api.post(f"/v1/external/messages/{message['request_id']}/sent", json={"lease": lease})
-        done.raise_for_status()
 
 
 # -- admin consent -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""People on our pages in a real Chromium: every client's connect, health, refused links, keyboard, phone."""
+"""People on our pages in a real Chromium: every client's connect, health, refused links, phone."""
 
 from __future__ import annotations
 
@@ -213,40 +213,7 @@ async def reject(world: World, team: Team, account_id: str) -> None:
     await connection.close()
 
 
-# -- hands and eyes ----------------------------------------------------------------------------------------------------
-
-
-async def test_a_mailbox_is_connected_by_keyboard_alone(world: World, team: Team) -> None:
-    page = await team.visit()
-    await page.keyboard.press("Tab")
-    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-    await page.keyboard.press("Enter")
-    for _ in range(10):
-        await page.keyboard.press("Tab")
-        if await page.evaluate("document.activeElement.textContent") == "Enter your servers":
-            break
-    shown = await page.evaluate("getComputedStyle(document.activeElement).boxShadow")
-    assert shown != "none"  # whoever tabs sees where they are
-    await page.keyboard.press("Enter")
-    await heading(page, "Connect your mail server")
-    ports = world.sandbox.ports
-    typed = {
-        "address": "alice@example.com", "password": world.sandbox.users["alice@example.com"],
-        "imap_host": "localhost", "imap_port": str(ports["imap"]), "smtp_host": "localhost",
-        "smtp_port": str(ports["submission"]), "smtp_security": "S",
-    }  # fmt: skip
-    for _ in range(25):
-        await page.keyboard.press("Tab")
-        name = await page.evaluate("document.activeElement.id")
-        if name == "imap_host":
-            await expect(page.locator("#imap_host")).to_have_value("imap.example.com")
-        if name in typed:
-            await page.keyboard.press("Control+A")
-            await page.keyboard.type(typed[name])
-        if await page.evaluate("document.activeElement.textContent") == "Try and connect":
-            break
-    await page.keyboard.press("Enter")
-    await heading(page, "Your mailbox is connected")
+# -- eyes --------------------------------------------------------------------------------------------------------------
 
 
 async def test_on_a_phone_nothing_is_cut_off(world: World, team: Team) -> None:

@@ -38,6 +38,8 @@ class Knobs:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
     """Answered with 200 to whoever is logged in, whatever was asked."""
+    body_status: int = 200
+    """Answered with `body` instead."""
     hang_at: str | None = None
     """The operation that is never answered; `login`: not even the first request is."""
     lose_at: str | None = None
@@ -174,7 +176,7 @@ class _Door(BaseHTTPRequestHandler):
         if mailbox is None:
             return None
         if knobs.body is not None:
-            return self._say(200, knobs.body, knobs.headers)
+            return self._say(knobs.body_status, knobs.body, knobs.headers)
         if knobs.hang_at is not None and f":{knobs.hang_at}".encode() in body:
             return exchange.wait_released()
         status, answer = exchange.soap.answer(body, mailbox)

@@ -60,7 +60,7 @@ def add_external_setup_pages(router: APIRouter, parts: Parts) -> None:
         except Refused as refused:
             return await _page(parts, visit, refused, about="delivery")
         await _note(parts, visit, Action.EXTERNAL_DELIVERY_CHOSEN, {"to": delivery})
-        return see_other("/settings/external")
+        return see_other("/settings/external#delivery")
 
     @router.post("/settings/external/test")
     async def start_test(request: Request) -> Response:
@@ -98,6 +98,7 @@ async def _page(
         deliveries=words.DELIVERIES,
         scope=SCOPE,
         typed=typed or {},
+        looked=int(now.timestamp() * 1000),  # or a browser that is at `#test` stays there and asks for nothing
     )
 
 

@@ -61,7 +61,7 @@ def _add_offers(router: APIRouter, parts: Parts) -> None:
             await parts.team_settings.change(visit.who, policies={client: _policy(client, form)})
         except Refused as refused:
             return await settings_page(parts, visit, refused, about=client)
-        return see_other(f"/settings?saved=policy#{client}")
+        return see_other("/settings?saved=policy")
 
 
 def _add_consent(router: APIRouter, parts: Parts) -> None:

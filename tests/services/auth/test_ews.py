@@ -4,12 +4,10 @@ that no connected account holds."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,21 +19,17 @@ from replywire_contracts.v1.engine import EngineCloseAccount, EngineKey, EngineO
 from services.auth import commands
 from services.auth.domain.announcements import AccountEvent
 from services.inbox_sync.adapters.engine_accounts import engine_ring
-from services.inbox_sync.adapters.indexes import INDEXES
-from services.inbox_sync.app import Parts, assemble
+from services.inbox_sync.app import Parts
 from services.inbox_sync.domain.engine_accounts import hash_of
-from services.inbox_sync.settings import Settings as EngineSettings
 from services.runtime.engine_door import sealed_opening
 from services.runtime.envelopes import Owner, SealedBox, open_box
-from services.runtime.mongo import open_client
-from services.runtime.provision import create_indexes
 from services.runtime.rpc import RpcRefused
 from tests.servers import exchange as exchange_server
-from tests.servers import mongod as mongod_server
 from tests.servers.choice import RunningServer
 from tests.servers.dovecot import Dovecot
 from tests.servers.exchange import Exchange, Knobs
 from tests.services.auth.conftest import Auth
+from tests.services.auth.engine import engine_running
 from tests.services.auth.visiting import Team, auth_for_people
 from tests.services.inbox_sync.world import KEYS
 
@@ -119,37 +113,6 @@ async def both(services: tuple[Auth, Parts], started: Exchange) -> AsyncIterator
     yield made
     if made.team.client is not None:
         await made.team.client.aclose()
-
-
-@contextlib.asynccontextmanager
-async def engine_running(auth: Auth, exchange: Exchange) -> AsyncIterator[Parts]:
-    database = f"{auth.settings.mongodb_database}_engine"
-    client = open_client(auth.settings.mongodb_url)
-    await create_indexes(client, database, INDEXES)
-    client.close()
-    settings = {
-        "nats_url": auth.settings.nats_url,
-        "mongodb_url": auth.settings.mongodb_url,
-        "mongodb_database": database,
-        "http_port": 0,
-        "find_keys": KEYS,
-        "sweep_seconds": 0.1,
-        "graceful_timeout": 5,
-        "allowed_networks": ("127.0.0.0/8", "::1/128"),
-        "extra_ports": (exchange.port,),
-        "ca_file": Path(exchange.ca_file),
-    }
-    parts = assemble(EngineSettings.model_validate(settings))
-    run = asyncio.create_task(parts.app.run())
-    try:
-        async with asyncio.timeout(30):
-            while await parts.app.health.problems():
-                await asyncio.wait({run}, timeout=0.02)
-        yield parts
-    finally:
-        parts.app.stop()
-        await run
-        await asyncio.to_thread(mongod_server.drop, auth.settings.mongodb_url, database)
 
 
 async def everything(db: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -18,10 +19,12 @@ from services.auth.domain import links
 from services.auth.domain.links import Purpose, Role
 from services.auth.pages.rendering import Rendering
 from services.auth.pages.visits import Visits
+from tests.services.auth import processes
 from tests.services.auth.conftest import Auth
 from tests.services.auth.visiting import RETURN_TO, Team
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+_RACES = 25
 
 
 async def follow(url: str) -> httpx.Response:
@@ -64,6 +67,26 @@ async def test_a_link_works_once_even_for_many_at_once(auth: Auth, team: Team) -
     answers = await asyncio.gather(*(follow(url) for _ in range(10)))
     assert sorted(answer.status_code for answer in answers) == [303] + [410] * 9
     refused_by_a_page(await follow(url), "used already")
+
+
+async def test_a_link_raced_at_two_replicas_lets_one_visitor_in_each_time(auth: Auth, team: Team) -> None:
+    where = auth.settings.public_url
+    async with contextlib.AsyncExitStack() as stack:
+        other = await stack.enter_async_context(processes.serving(auth.settings, REPLYWIRE_PUBLIC_URL=where))
+        doors = [where, other.url] * 3
+        racers = [await stack.enter_async_context(httpx.AsyncClient(base_url=door, timeout=30)) for door in doors]
+        for _ in range(_RACES):
+            url = (await team.link()).removeprefix(where)
+            for racer in racers:
+                racer.cookies.clear()
+            answers = await asyncio.gather(*(racer.get(url) for racer in racers))
+            assert sorted(answer.status_code for answer in answers) == [303] + [410] * 5
+            [cookie] = [racer.cookies["replywire"] for racer in racers if racer.cookies]
+            for racer in racers[:2]:  # it is a visit at both replicas
+                seen = await racer.get("/mailboxes", headers={"Cookie": f"replywire={cookie}"})
+                assert seen.status_code == 200
+        visits = await auth.app.db["page_sessions"].count_documents({"team_id": team.name})
+        assert visits == _RACES
 
 
 async def test_an_expired_link_says_so(auth: Auth, team: Team) -> None:
