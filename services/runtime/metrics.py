@@ -20,6 +20,7 @@ REQUEST_SECONDS = Histogram(
     ("subject",),
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
+DEAD_LETTERS = Counter("replywire_dead_letters_total", "Dead letters that were written", ("service",))
 FETCH_ERRORS = Counter("replywire_consumer_fetch_errors_total", "Pulls the server refused", ("consumer",))
 TASK_CRASHES = Counter("replywire_task_crashes_total", "Background tasks that failed and were started again", ("task",))
 IN_FLIGHT = Gauge("replywire_events_in_flight", "Deliveries being handled", ("consumer",))

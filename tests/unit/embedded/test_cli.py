@@ -121,7 +121,8 @@ def invoke(*arguments: str) -> tuple[int, Any]:
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "demo", "connect smtp-imap", "accounts", "send", "messages", "replies", "watch", "doctor", "rotate-keys"],
+    ["up", "demo", "connect smtp-imap", "accounts", "send", "messages", "replies", "watch", "doctor", "rotate-keys"]
+    + [f"dead-letters {verb}" for verb in ("list", "show", "again", "forget")],
 )
 def test_every_command_says_what_it_does_and_speaks_json(command: str) -> None:
     found: Any = typer.main.get_command(app)
