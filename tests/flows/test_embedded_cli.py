@@ -177,16 +177,14 @@ def test_a_day_at_the_command_line(up: Up) -> None:
     # Refused for good, it is a dead letter: an operator finds it, sees it refused again, and lets it go.
     [letter] = up.run("dead-letters", "list")
     assert (letter["service"], letter["reason"]) == ("send", "refused")
-    assert "Something else" in up.run("dead-letters", "show", str(letter["number"]))["payload"]
     [gone] = up.run("dead-letters", "again", str(letter["number"]))["again"]
     assert gone["number"] == letter["number"]
     while not (back := up.run("dead-letters", "list", "--after", str(letter["number"]))):
         pass
     [wrong] = [finding for finding in up.run("doctor", status=1) if not finding["well"]]
     assert "replywire dead-letters list" in wrong["remedy"]
-    assert up.run("dead-letters", "list") == back
-    up.run("dead-letters", "forget", str(back[0]["number"]))
-    assert all(finding["well"] for finding in up.run("doctor"))
+    [lost] = up.run("dead-letters", "forget", str(back[0]["number"]))["forgotten"]
+    assert lost["number"] == back[0]["number"]
 
 
 async def refuse(up: Up, account_id: str) -> None:
