@@ -149,6 +149,7 @@ class Stack:
             "url": self.api_url,
             "urls": {service: self.url(service) for service in SERVICES},
             "nats_url": self.nats_url_for("product"),
+            "operators_nats_url": self.nats_url_for(PROVISION),
             "mongodb_url": self.mongodb_url,
         }
 

@@ -8,6 +8,7 @@ from services.cli import (
     accounts,
     bus_user,
     connect,
+    dead_letters,
     demo,
     doctor,
     explain,
@@ -37,6 +38,7 @@ app.command()(ends_well(replies.replies))
 app.command()(ends_well(watch.watch))
 app.command()(ends_well(doctor.doctor))
 app.command()(ends_well(explain.explain))
+app.add_typer(dead_letters.app, name="dead-letters", help="What a service could not carry out.")
 app.command("bus-user")(ends_well(bus_user.bus_user))
 app.command("rotate-keys")(ends_well(rotate_keys.rotate_keys))
 

@@ -12,13 +12,14 @@ from typing import Annotated
 import nats.errors
 import typer
 from nats.js.errors import APIError, NotFoundError
-from replywire_contracts.streams import ACCOUNTS, MAILBOXES, REPLIES, SENDS
+from replywire_contracts.streams import ACCOUNTS, DEAD_LETTERS, MAILBOXES, REPLIES, SENDS
 from rich.markup import escape
 
 from services.cli.accounts import joined
 from services.cli.api import Api, in_path
 from services.cli.commands import FOLDER, AsJson, Folder
 from services.cli.errors import CannotGoOn
+from services.cli.operators_bus import Whereabouts, operators_bus
 from services.cli.output import Output
 from services.cli.target import Target, find
 from services.cli.watch import open_bus
@@ -68,7 +69,9 @@ def _look(account_id: str | None, folder: Path) -> Iterator[Finding]:
             return
         services = {service: _service(api, service, folder) for service in _SERVICES}
         yield from services.values()
-        yield asyncio.run(_bus(target))
+        yield (bus := asyncio.run(_bus(target)))
+        if bus.well and account_id is None:
+            yield from asyncio.run(_dead_letters(target))
         if services["auth"].well and services["inbox_sync"].well:
             yield from _accounts(api, account_id)
         if services["auth"].well and services["send"].well:
@@ -131,6 +134,27 @@ async def _bus(target: Target) -> Finding:
     finally:
         await connection.close()
     return Finding("the bus answers and has its streams", True)
+
+
+async def _dead_letters(target: Target) -> list[Finding]:
+    """Nothing where a product's user of the bus is all that this machine was given: it may not see them."""
+    at = Whereabouts((target.operators_nats_url or target.nats_url,), target.nats_user, target.nats_password)
+    try:
+        async with operators_bus(at) as bus:
+            found = (await bus.ask(bus.js.stream_info(DEAD_LETTERS.name))).state.messages
+    except CannotGoOn as error:
+        return [] if error.code == "forbidden" else [Finding("the dead letters", False, str(error), error.remedy)]
+    if not found:
+        return [Finding("no event was left undone", True)]
+    what = f"{found} dead letter{'s' if found > 1 else ''}"
+    return [
+        Finding(
+            what,
+            False,
+            "events that a service could not carry out",
+            "See them with `replywire dead-letters list`; then each is carried out (`again`) or destroyed (`forget`).",
+        )
+    ]
 
 
 def _accounts(api: Api, account_id: str | None) -> Iterator[Finding]:

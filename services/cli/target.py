@@ -21,6 +21,8 @@ class Target:
     nats_url: str = field(repr=False)
     nats_user: str | None = None
     nats_password: str | None = field(default=None, repr=False)
+    operators_nats_url: str | None = field(default=None, repr=False)
+    """With the user that sees every stream, where it is known."""
     team: str = "*"
     """The team the API key is for, where it is known; `*`: whatever the bus lets this user read."""
 
@@ -31,8 +33,8 @@ def find(folder: Path) -> Target:
     key = os.environ.get("REPLYWIRE_API_KEY")
     if key:
         return _from_environment(key)
-    running, secrets = _read(folder / "running.json"), _read(folder / "secrets.json")
-    if running is None or secrets is None or not _alive(running["pid"]):
+    running, secrets = running_in(folder), _read(folder / "secrets.json")
+    if running is None or secrets is None:
         raise CannotGoOn(
             f"No stack runs in {folder}, and REPLYWIRE_API_KEY names no other installation.",
             remedy="Start one with `replywire up` in another terminal, or set REPLYWIRE_API_KEY and REPLYWIRE_API_URL.",
@@ -43,7 +45,14 @@ def find(folder: Path) -> Target:
         raise CannotGoOn(f"The stack in {folder} keeps no API key for this machine.", status=UNUSABLE)
     if not running.get("url"):
         raise CannotGoOn(f"The stack in {folder} runs without a front door.", status=UNUSABLE)
-    return Target(running["url"], key, running["nats_url"], team=running["team"])
+    operators = running.get("operators_nats_url")
+    return Target(running["url"], key, running["nats_url"], operators_nats_url=operators, team=running["team"])
+
+
+def running_in(folder: Path) -> dict[str, Any] | None:
+    """The whereabouts of the stack that runs in this folder; None where none does. Raises `CannotGoOn`."""
+    running = _read(folder / "running.json")
+    return None if running is None or not _alive(running["pid"]) else running
 
 
 def _from_environment(key: str) -> Target:
@@ -60,7 +69,7 @@ def _from_environment(key: str) -> Target:
         os.environ.get("REPLYWIRE_NATS_URL", "nats://127.0.0.1:4222"),
         os.environ.get("REPLYWIRE_NATS_USER") or None,
         os.environ.get("REPLYWIRE_NATS_PASSWORD") or None,
-        os.environ.get("REPLYWIRE_TEAM", "*"),
+        team=os.environ.get("REPLYWIRE_TEAM", "*"),
     )
 
 

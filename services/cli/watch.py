@@ -67,6 +67,8 @@ async def open_bus(target: Target) -> Client:
             user=target.nats_user,
             password=target.nats_password,
             allow_reconnect=False,
+            max_reconnect_attempts=1,  # of the first connection too: by default it would try for two minutes
+            reconnect_time_wait=0.5,
             connect_timeout=10,
             error_cb=_told_by_its_end,
         )

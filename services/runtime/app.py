@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from services.runtime import bus, health, logging, mongo, tracing
+from services.runtime import bus, health, logging, metrics, mongo, tracing
 from services.runtime.advisories import Advisories
 from services.runtime.api_keys import Keys
 from services.runtime.bodies import Bodies
@@ -59,6 +59,7 @@ class App:
         logging.configure(settings.log_level, service=settings.service, instance=settings.instance_id)
         if settings.otlp_endpoint:
             tracing.configure(settings.service, settings.otlp_endpoint)
+        metrics.begin_at_zero(settings.service)
         self.log = logging.get_logger(f"services.{settings.service}")
         self.client, self.db = mongo.connect(settings)
         self.lanes: dict[str, Lane] = {}

@@ -1,7 +1,8 @@
 """What a service could not carry out, kept in the stream `DEAD_LETTERS` with its payload and the reason.
 
 The subject is `dead.v1.<service>.<original subject>`; headers say why, after how many deliveries, and where it came
-from. The dead letter's own id is that place, so that writing it twice keeps one.
+from. The dead letter's own id is that place, so that writing it twice keeps one. Operators read them by
+`replywire dead-letters`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ from datetime import datetime
 from uuid import uuid4
 
 from nats.js import JetStreamContext
-from nats.js.api import RawStreamMsg
-from nats.js.errors import NotFoundError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from replywire_contracts.streams import DEAD_LETTERS
 
-from services.runtime import redaction
+from services.runtime import metrics, redaction
 from services.runtime.publisher import Publisher
 
 _LONGEST_HEADER = 500
+_SIZE = "Nats-Msg-Size"
+"""What the server writes in the place of a payload that was not asked for."""
+_AT_ONCE = 256
+_FORGOTTEN_AFTER = 30.0
+"""Seconds after which the server drops the place of a reader that died."""
 
 
 def subject_of(service: str, original: str) -> str:
@@ -44,13 +49,12 @@ class DeadLetters:
         seq: int,
     ) -> None:
         """Returns once it is stored. Raises `PublishUnknown`."""
-        carried = {name: text for name, text in (headers or {}).items() if name.startswith(("ce-", "traceparent"))}
         await self._publisher.put(
             subject_of(self._service, original),
             payload,
             stream=DEAD_LETTERS.name,
             headers={
-                **carried,
+                **_carried(headers or {}),
                 "Nats-Msg-Id": f"dead:{self._service}:{stream}:{seq}",
                 "reason": _header(reason),
                 "error": _header(redaction.error(error) if error is not None else ""),
@@ -59,6 +63,11 @@ class DeadLetters:
                 "seq": str(seq),
             },
         )
+        metrics.DEAD_LETTERS.labels(self._service).inc()
+
+
+def _carried(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in headers.items() if name.startswith(("ce-", "traceparent"))}
 
 
 def _header(text: str) -> str:
@@ -68,7 +77,7 @@ def _header(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One of the stream, as `read` finds it."""
+    """One of the stream, without its payload: that is a person's mail as often as not."""
 
     number: int
     service: str
@@ -78,45 +87,72 @@ class DeadLetter:
     error: str
     deliveries: int
     at: datetime | None
-    payload: bytes = field(repr=False)
+    size: int
+    """Octets of the payload."""
     headers: Mapping[str, str] = field(repr=False)
 
 
 async def read(js: JetStreamContext, service: str = "*", *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
-    """Those of a service (or of all) that come after number `after`, oldest first."""
+    """Those of a service (or of all) that come after number `after`, oldest first. No payload leaves the server."""
+    config = ConsumerConfig(
+        name=f"dead-letters-{uuid4().hex}",
+        ack_policy=AckPolicy.NONE,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=after + 1,
+        filter_subject=subject_of(service, ">"),
+        headers_only=True,
+        mem_storage=True,
+        inactive_threshold=_FORGOTTEN_AFTER,
+    )
+    place = await js.add_consumer(DEAD_LETTERS.name, config)
+    wanted = min(limit, place.num_pending or 0)
+    pull = await js.pull_subscribe_bind(place.name, DEAD_LETTERS.name)
     found: list[DeadLetter] = []
-    while len(found) < limit:
-        try:
-            message = await js.get_msg(DEAD_LETTERS.name, after + 1, f"dead.v1.{service}.>", next=True)
-        except NotFoundError:
-            break
-        after = message.seq or after + 1
-        found.append(_dead_letter(message))
+    try:
+        while len(found) < wanted:
+            for message in await pull.fetch(min(wanted - len(found), _AT_ONCE), timeout=5):
+                facts, headers = message.metadata, message.headers or {}
+                size = int(headers.get(_SIZE, "0"))
+                found.append(_dead_letter(facts.sequence.stream, message.subject, headers, facts.timestamp, size))
+    finally:
+        await pull.unsubscribe()
+        await js.delete_consumer(DEAD_LETTERS.name, place.name)
     return found
 
 
+async def find(js: JetStreamContext, number: int) -> tuple[DeadLetter, bytes]:
+    """One with its payload. Raises `NotFoundError`."""
+    message = await js.get_msg(DEAD_LETTERS.name, number)
+    payload = message.data or b""
+    return _dead_letter(number, message.subject, message.headers or {}, message.time, len(payload)), payload
+
+
 async def redrive(js: JetStreamContext, number: int) -> DeadLetter:
-    """Publish it again as it was, under an id of its own (the old one may be remembered). Its consumers are idempotent
-    by what the payload says. The dead letter stays. Raises `NotFoundError`."""
-    letter = _dead_letter(await js.get_msg(DEAD_LETTERS.name, number))
-    carried = {name: text for name, text in letter.headers.items() if name.startswith(("ce-", "traceparent"))}
-    await js.publish(
-        letter.subject, letter.payload, headers={**carried, "Nats-Msg-Id": f"redriven:{number}:{uuid4().hex}"}
-    )
+    """Publish it again as it was, under an id of its own (the old one may be remembered). All who read its stream hear
+    it again, and are idempotent by what the payload says. The dead letter stays. Raises `NotFoundError`."""
+    letter, payload = await find(js, number)
+    headers = {**_carried(letter.headers), "Nats-Msg-Id": f"redriven:{number}:{uuid4().hex}"}
+    await js.publish(letter.subject, payload, headers=headers)
     return letter
 
 
-def _dead_letter(message: RawStreamMsg) -> DeadLetter:
-    headers = message.headers or {}
-    _, _, service, subject = (message.subject or "dead.v1.unknown.unknown").split(".", 3)
+async def forget(js: JetStreamContext, number: int) -> None:
+    """Take it out of the stream, its payload overwritten. Raises `NotFoundError`."""
+    await js.delete_msg(DEAD_LETTERS.name, number)
+
+
+def _dead_letter(
+    number: int, subject: str | None, headers: Mapping[str, str], at: datetime | None, size: int
+) -> DeadLetter:
+    _, _, service, original = (subject or "dead.v1.unknown.unknown").split(".", 3)
     return DeadLetter(
-        number=message.seq or 0,
+        number=number,
         service=service,
-        subject=subject,
+        subject=original,
         reason=headers.get("reason", ""),
         error=headers.get("error", ""),
         deliveries=int(headers.get("deliveries", "0")),
-        at=message.time,
-        payload=message.data or b"",
+        at=at,
+        size=size,
         headers=headers,
     )

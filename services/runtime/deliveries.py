@@ -57,6 +57,7 @@ class Lane:
         self._ack_wait = route.consumer.ack_wait.total_seconds()
         self._running: set[asyncio.Task[None]] = set()
         self._one_ended = asyncio.Event()
+        self._pending = metrics.PENDING.labels(route.consumer.durable)
         self._in_flight = metrics.IN_FLIGHT.labels(route.consumer.durable)
 
     async def learn(self, js: JetStreamContext) -> None:
@@ -74,6 +75,7 @@ class Lane:
         return self.concurrency - len(self._running)
 
     def take(self, message: Msg) -> None:
+        self._pending.set(message.metadata.num_pending)
         task = asyncio.create_task(_Delivery(message, self.route, self._dead_letters(), self._ack_wait).run())
         self._running.add(task)
         self._in_flight.inc()

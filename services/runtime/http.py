@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from services.runtime import openapi, problems, tracing
+from services.runtime import metrics, openapi, problems, tracing
 from services.runtime.api_keys import Caller, api_key
 from services.runtime.gate import Gate
 from services.runtime.logging import bind
@@ -63,7 +63,8 @@ def create_http(app: App) -> FastAPI:
         return JSONResponse({"status": "ready"})
 
     @api.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
+    async def counted() -> Response:
+        metrics.READY.labels(app.settings.service).set(not await app.health.problems())
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return api

@@ -114,14 +114,23 @@ def published_streams(user: str) -> tuple[str, ...]:
     return tuple(sorted(own | ({DEAD_LETTERS.name} if user in SERVICES else set())))
 
 
+def dead_lettered() -> frozenset[str]:
+    """The subjects that a dead letter can have: what services consume."""
+    return frozenset(subject for consumer in CONSUMERS for subject in consumer.subjects)
+
+
 def rights(user: str, team: str = "*") -> Rights:
-    """Of a service, of `product` (which may be cut to one team), of `external_<team>`, or of `provision`."""
+    """Of a service, of `product` (which may be cut to one team), of `external_<team>`, or of `provision`.
+
+    `provision` is the operator's: it administers every stream, and may publish what can have been dead-lettered, so
+    that it can be carried out after all. That is no new power - who may change a stream can fill it from another, under
+    other subjects - and less than every event: nothing that only products are told, no answer, no question."""
     if user == PRODUCT:
         return _product(team)
     if user.startswith(EXTERNAL_PREFIX):
         return _external(user.removeprefix(EXTERNAL_PREFIX))
     if user == PROVISION:
-        return Rights(publish=("$JS.API.>",), subscribe=(f"_INBOX_{PROVISION}.>",))
+        return Rights(publish=_sorted(["$JS.API.>"], dead_lettered()), subscribe=(f"_INBOX_{PROVISION}.>",))
     if user not in SERVICES:
         raise LookupError(f"the bus has no user {user!r}; it has {', '.join(USERS)}")
     events = [f"{event.kind()}.*" for event in EVENTS if user == event.OWNER]

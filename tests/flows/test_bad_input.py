@@ -75,13 +75,13 @@ async def raw(world: World, payload: bytes, team: str = TEAM) -> int:
     return answer.seq
 
 
-async def buried(js: JetStreamContext, service: str, stream: str, number: int) -> DeadLetter:
-    """The dead letter of that message, once it is there."""
+async def buried(js: JetStreamContext, service: str, stream: str, number: int) -> tuple[DeadLetter, bytes]:
+    """The dead letter of that message with its payload, once it is there."""
     async with asyncio.timeout(30):
         while True:
             for letter in await dead_letters.read(js, service):
                 if (letter.headers["stream"], letter.headers["seq"]) == (stream, str(number)):
-                    return letter
+                    return await dead_letters.find(js, letter.number)
             await asyncio.sleep(0.1)
 
 
@@ -131,8 +131,8 @@ async def test_a_malformed_request_is_a_dead_letter_and_a_failure_where_it_can_b
     assert field in failed.failure.words
     assert failed.failure.remedy
     async with bus(world) as js:
-        letter = await buried(js, "send", "SEND_REQUESTS", number)
-    assert (letter.reason, letter.payload) == ("malformed", payload)
+        letter, kept = await buried(js, "send", "SEND_REQUESTS", number)
+    assert (letter.reason, kept) == ("malformed", payload)
     assert field in letter.error
 
 
@@ -144,8 +144,8 @@ async def test_a_malformed_request_is_a_dead_letter_and_a_failure_where_it_can_b
 async def test_what_cannot_even_be_named_is_a_dead_letter_with_its_payload(world: World, payload: bytes) -> None:
     number = await raw(world, payload)
     async with bus(world) as js:
-        letter = await buried(js, "send", "SEND_REQUESTS", number)
-    assert (letter.reason, letter.payload, letter.subject) == ("malformed", payload, f"{SendRequested.kind()}.{TEAM}")
+        letter, kept = await buried(js, "send", "SEND_REQUESTS", number)
+    assert (letter.reason, kept, letter.subject) == ("malformed", payload, f"{SendRequested.kind()}.{TEAM}")
 
 
 async def test_a_malformed_find_is_a_dead_letter_of_reply_matching(world: World) -> None:
@@ -156,7 +156,7 @@ async def test_a_malformed_find_is_a_dead_letter_of_reply_matching(world: World)
     finally:
         await connection.close()
     async with bus(world) as js:
-        letter = await buried(js, "reply_matching", "INBOX", answer.seq)
+        letter, _ = await buried(js, "reply_matching", "INBOX", answer.seq)
     assert letter.reason == "malformed"
 
 

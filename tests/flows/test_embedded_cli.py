@@ -174,6 +174,18 @@ def test_a_day_at_the_command_line(up: Up) -> None:
     )
     assert any("error" in line for line in (same if isinstance(same, list) else [same]))
 
+    # Refused for good, it is a dead letter: an operator finds it, sees it refused again, and lets it go.
+    [letter] = up.run("dead-letters", "list")
+    assert (letter["service"], letter["reason"]) == ("send", "refused")
+    [gone] = up.run("dead-letters", "again", str(letter["number"]))["again"]
+    assert gone["number"] == letter["number"]
+    while not (back := up.run("dead-letters", "list", "--after", str(letter["number"]))):
+        pass
+    [wrong] = [finding for finding in up.run("doctor", status=1) if not finding["well"]]
+    assert "replywire dead-letters list" in wrong["remedy"]
+    [lost] = up.run("dead-letters", "forget", str(back[0]["number"]))["forgotten"]
+    assert lost["number"] == back[0]["number"]
+
 
 async def refuse(up: Up, account_id: str) -> None:
     """As `send` reports it when a provider refuses the mailbox's password."""

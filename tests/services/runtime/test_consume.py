@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
+from prometheus_client import REGISTRY
 from replywire_contracts.streams import CONSUMERS, DEAD_LETTERS, SEND_REQUESTS
 from replywire_contracts.v1.send import SendRequested
 
@@ -63,6 +64,26 @@ async def test_a_handled_event_is_acknowledged_and_gone_from_its_work_queue(nc: 
         async with asyncio.timeout(30):
             assert await handled.get() == event
         await until_empty(nc, SEND_REQUESTS.name)
+
+
+async def test_how_many_wait_at_the_server_is_measured(nc: NatsClient, settings: Settings) -> None:
+    app, go_on = App(settings()), asyncio.Event()
+
+    @consume(app, REQUESTED, SendRequested, concurrency=1)
+    async def on_send_requested(event: SendRequested) -> None:
+        await go_on.wait()
+
+    def measured() -> float | None:
+        return REGISTRY.get_sample_value("replywire_consumer_pending", {"consumer": REQUESTED.durable})
+
+    for _ in range(4):
+        await Publisher(nc.jetstream()).publish(send_requested())
+    async with running(app), asyncio.timeout(30):
+        while measured() != 3:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        await until_empty(nc, SEND_REQUESTS.name)
+        assert measured() == 0
 
 
 async def test_an_exception_is_retried_with_growing_delay_and_ends_as_a_dead_letter_with_its_payload(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from nats.aio.client import Client as NatsClient
+from prometheus_client import REGISTRY
 from replywire_contracts.streams import CONSUMERS, SEND_REQUESTS
 from replywire_contracts.v1.send import SendRequested
 
@@ -65,11 +66,16 @@ async def test_a_redriven_letter_is_handled_as_if_for_the_first_time(
             raise Refused("a bug of ours")
         handled.put_nowait(event)
 
+    def counted() -> float:
+        return REGISTRY.get_sample_value("replywire_dead_letters_total", {"service": "send"}) or 0
+
+    before = counted()
     async with running(app), asyncio.timeout(20):
         event = send_requested()
         await app.publisher.publish(event)
         while not (letters := await read(nc.jetstream(), "send")):
             await asyncio.sleep(0.01)
+        assert counted() == before + 1
         repaired.set()
         letter = await redrive(nc.jetstream(), letters[0].number)
         assert letter.subject == event.nats_subject

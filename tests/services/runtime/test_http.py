@@ -99,6 +99,16 @@ async def test_a_running_service_is_live_ready_and_measured(http: httpx.AsyncCli
     assert "replywire_requests_total" in (await http.get("/metrics")).text
 
 
+async def test_its_metrics_tell_whether_it_is_ready(http: httpx.AsyncClient, app: App) -> None:
+    assert 'replywire_ready{service="auth"} 1.0' in (await http.get("/metrics")).text
+
+    async def look() -> None:
+        raise NotReady("no key ring")
+
+    app.check("key ring", look)
+    assert 'replywire_ready{service="auth"} 0.0' in (await http.get("/metrics")).text
+
+
 async def test_a_known_key_with_its_scope_opens_and_names_the_team(http: httpx.AsyncClient, app: App) -> None:
     for _ in range(5):
         assert (await http.get("/mine", headers=KEY)).json() == "acme"

@@ -80,6 +80,12 @@ async def refused(connection: NatsClient, verb: str, subjects: list[str]) -> set
     return {subject for subject in subjects if any(f'{verb} to "{subject.lower()}"' in words for words in said)}
 
 
+def matches(subject: str, pattern: str) -> bool:
+    """`*` stands for one token; no consumer of ours has `>`."""
+    told, wanted = subject.split("."), pattern.split(".")
+    return len(told) == len(wanted) and all(one in (other, "*") for other, one in zip(told, wanted, strict=True))
+
+
 def account(server: NatsServer, name: str) -> dict[str, str]:
     return {"nats_url": server.url, "nats_user": name, "nats_password": f"secret-of-{name}"}
 
@@ -125,6 +131,19 @@ async def test_a_user_publishes_only_the_events_it_owns(guarded: NatsServer, nam
     async with user(guarded, name) as connection:
         expected = {subject for subject, owner in subjects.items() if owner != name}
         assert await refused(connection, "publish", list(subjects)) == expected
+
+
+async def test_the_operator_puts_back_what_services_consume_and_says_nothing_in_their_name(guarded: NatsServer) -> None:
+    subjects = [f"{event.kind()}.acme" for event in EVENTS]
+    consumed = {
+        subject
+        for subject in subjects
+        if any(matches(subject, pattern) for consumer in CONSUMERS for pattern in consumer.subjects)
+    }
+    assert f"{SendRequested.kind()}.acme" in consumed
+    others = [request.SUBJECT for request in REQUESTS] + [f"dead.v1.{service}.x" for service in SERVICES]
+    async with user(guarded, PROVISION) as connection:
+        assert await refused(connection, "publish", [*subjects, *others]) == {*subjects, *others} - consumed
 
 
 @pytest.mark.parametrize("name", [*SERVICES, PRODUCT])

@@ -16,9 +16,10 @@ from replywire_contracts.streams import SENDS
 from typer.testing import CliRunner
 
 from deploy.embedded.nats_server import NatsServer
+from deploy.embedded.processes import free_port
 from services.cli.__main__ import app
 from services.cli.connect import endpoint
-from services.cli.errors import UNUSABLE, CannotGoOn
+from services.cli.errors import AWAY, UNUSABLE, CannotGoOn
 from services.cli.output import Output
 from services.cli.target import Target, find
 from services.cli.watch import open_bus, open_feed
@@ -120,7 +121,8 @@ def invoke(*arguments: str) -> tuple[int, Any]:
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "demo", "connect smtp-imap", "accounts", "send", "messages", "replies", "watch", "doctor", "rotate-keys"],
+    ["up", "demo", "connect smtp-imap", "accounts", "send", "messages", "replies", "watch", "doctor", "rotate-keys"]
+    + [f"dead-letters {verb}" for verb in ("list", "show", "again", "forget")],
 )
 def test_every_command_says_what_it_does_and_speaks_json(command: str) -> None:
     found: Any = typer.main.get_command(app)
@@ -235,3 +237,11 @@ async def test_who_watches_is_told_when_the_bus_goes_away_and_how_to_see_the_res
         await server.stop()
     assert "--since" in raised.value.remedy
     assert "Traceback" not in capfd.readouterr().err
+
+
+async def test_a_bus_that_is_not_there_is_told_at_once() -> None:
+    """nats-py's own way is to try for two minutes."""
+    async with asyncio.timeout(30):
+        with pytest.raises(CannotGoOn, match="NATS does not let us in") as raised:
+            await open_bus(Target("http://127.0.0.1:1", "rw_key", f"nats://127.0.0.1:{free_port()}"))
+    assert raised.value.status == AWAY
