@@ -10,7 +10,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 TEAM_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 """A team is one NATS subject token."""
@@ -18,13 +18,20 @@ TEAM_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 TeamId = Annotated[str, Field(pattern=TEAM_PATTERN, description="The team: one NATS subject token", examples=["acme"])]
 
 
+def in_utc(value: datetime) -> datetime:
+    """Raises `ValueError` for a time that an offset carries out of the years that a calendar has."""
+    try:
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC this time is outside the years 1 to 9999: give one within them") from error
+
+
 def _utc_text(value: datetime) -> str:
-    moment = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    return in_utc(value).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(_utc_text, return_type=str, when_used="json")]
-"""An aware point in time; written as UTC."""
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc), PlainSerializer(_utc_text, return_type=str, when_used="json")]
+"""An aware point in time; in UTC once it is read, and written so."""
 
 
 def derived_id(*cause: str) -> str:

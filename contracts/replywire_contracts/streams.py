@@ -117,5 +117,6 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("send-cancel-requested", SEND_REQUESTS, ("mail.v1.send.cancel_requested.*",), "send"),
     Consumer("send-account", ACCOUNTS, ("mail.v1.account.*.*",), "send"),
     Consumer("inbox_sync-account", ACCOUNTS, ("mail.v1.account.*.*",), "inbox_sync"),
+    Consumer("reply_matching-account", ACCOUNTS, ("mail.v1.account.*.*",), "reply_matching"),
     Consumer("reply_matching-matched", INBOX, ("mail.v1.inbox.matched.*",), "reply_matching"),
 )

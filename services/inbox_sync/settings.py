@@ -28,6 +28,9 @@ class Settings(RuntimeSettings, ConnectSettings):
     extra_folders: tuple[str, ...] = Field(default=(), description="Read in every mailbox besides INBOX and Junk")
     fetch_limit: int = Field(default=10 * 2**20, ge=1024, le=12 * 2**20, description="Octets of a match that are kept")
     safety_poll_seconds: float = Field(default=240, gt=0, description="How often a quiet mailbox is looked at unasked")
+    folders_seconds: float = Field(
+        default=600, gt=0, description="How often a mailbox is asked which folders it has: they come, go and come back"
+    )
     stall_after_seconds: float = Field(default=300, ge=0, description="How long an outage lasts before it is announced")
     retry_first_seconds: float = Field(default=1, gt=0)
     retry_most_seconds: float = Field(default=300, gt=0)
@@ -54,6 +57,7 @@ class Settings(RuntimeSettings, ConnectSettings):
             extra_folders=self.extra_folders,
             fetch_limit=self.fetch_limit,
             safety_poll=timedelta(seconds=self.safety_poll_seconds),
+            list_folders_every=timedelta(seconds=self.folders_seconds),
             stall_after=timedelta(seconds=self.stall_after_seconds),
             backoff=Backoff(timedelta(seconds=self.retry_first_seconds), timedelta(seconds=self.retry_most_seconds)),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replywire_contracts.streams import CONSUMERS
+from replywire_contracts.v1.account import AccountConnected, AccountDisconnected
 from replywire_contracts.v1.inbox import InboxMatched
 from replywire_contracts.v1.rpc import AddIdentities, ConfirmHeld, Judge, Register
 
@@ -17,9 +18,11 @@ from services.reply_matching.judging import Judging
 from services.reply_matching.settings import Settings
 from services.runtime.app import App
 from services.runtime.consume import consume
+from services.runtime.deliveries import Handler
 from services.runtime.rpc import serve
 
-[MATCHED] = [consumer for consumer in CONSUMERS if consumer.service == "reply_matching"]
+_OWN = {consumer.durable: consumer for consumer in CONSUMERS if consumer.service == "reply_matching"}
+MATCHED, ACCOUNTS = _OWN["reply_matching-matched"], _OWN["reply_matching-account"]
 
 
 def build(settings: Settings) -> App:
@@ -36,6 +39,11 @@ def build(settings: Settings) -> App:
     serve(app, Judge, concurrency=8)(handlers.judge)  # a batch is work for one core: more at once only holds memory
     serve(app, ConfirmHeld)(handlers.confirm_held)
     consume(app, MATCHED, InboxMatched, concurrency=16)(handlers.on_inbox_matched)
+    told: dict[str, Handler] = {
+        AccountConnected.kind(): handlers.on_account_connected,
+        AccountDisconnected.kind(): handlers.on_account_disconnected,
+    }
+    consume(app, ACCOUNTS, told)
 
     app.http.include_router(routes(replies, Correcting(tracked, replies, lambda: app.bodies)))
     app.task(lambda: replies.owed.run_sweeper(), name="sweep owed replies")

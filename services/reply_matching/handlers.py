@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from replywire_contracts.v1.account import AccountConnected, AccountDisconnected
 from replywire_contracts.v1.inbox import InboxMatched
 from replywire_contracts.v1.rpc import (
     Ack,
@@ -81,6 +82,13 @@ class Handlers:
             raise Refused(f"inbox.matched {event.id} carries neither octets nor a reference: nothing can be judged")
         await self.holding.judge_and_hold(event, raw)
         await self.replies.settle(event.account_id, event.ref)
+
+    async def on_account_connected(self, event: AccountConnected) -> None:
+        await self.own_addresses.connected(event.team_id, event.address, event.revision)
+
+    async def on_account_disconnected(self, event: AccountDisconnected) -> None:
+        """From here on its mail is anybody's: who was tried out, or has left, may be written to and answer."""
+        await self.own_addresses.disconnected(event.team_id, event.address, event.revision)
 
 
 def _registration(message: TrackedMessage) -> Registration:

@@ -63,9 +63,18 @@ class TrackedMessages(Protocol):
 
 
 class OwnAddresses(Protocol):
-    """The addresses of a team's connected mailboxes, as registrations and questions have shown them."""
+    """The addresses of a team's connected mailboxes, as registrations and questions have shown them, until auth tells
+    that one was disconnected."""
 
-    async def learn(self, team_id: str, addresses: Collection[str]) -> None: ...
+    async def learn(self, team_id: str, addresses: Collection[str]) -> None:
+        """A question may be late: what was disconnected stays so."""
+        ...
+
+    async def connected(self, team_id: str, address: str, revision: int) -> None:
+        """An older revision never overrides a newer one."""
+        ...
+
+    async def disconnected(self, team_id: str, address: str, revision: int) -> None: ...
 
     async def among(self, team_id: str, addresses: Collection[str]) -> frozenset[str]:
         """Those of `addresses` that belong to the team."""

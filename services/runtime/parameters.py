@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from replywire_contracts.event import in_utc
 
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before; none for the first page")]
 Limit = Annotated[int, Query(ge=1, le=200, description="The most items of one page")]
@@ -28,14 +28,6 @@ def _written(value: Any) -> Any:
     return value
 
 
-def _in_utc(value: datetime) -> datetime:
-    """At either end of the calendar there are times in other zones that UTC has no year for."""
-    try:
-        return value.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("in UTC this time is outside the years 1 to 9999: give one within them") from error
-
-
 def _whole(value: Any) -> int:
     """JSON knows one kind of number: 600.0 is a whole one, and neither "600" nor true is a number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
@@ -44,5 +36,5 @@ def _whole(value: Any) -> int:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(in_utc)]
 """A time with its zone, as RFC 3339 writes it; in UTC once it is read."""

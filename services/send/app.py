@@ -23,6 +23,7 @@ from services.runtime.taking_off import TakingOff
 from services.send import external_http, setup_http
 from services.send.adapters.accounts import Accounts
 from services.send.adapters.announcements import Announcements
+from services.send.adapters.cancels import Cancels
 from services.send.adapters.copy_jobs import CopyJobs
 from services.send.adapters.mailboxes import Mailboxes
 from services.send.adapters.messages import Messages
@@ -71,6 +72,7 @@ class Parts:
         self.pieces = Pieces(app.db["pieces"])
         self.mailboxes = Mailboxes(app.db["mailboxes"])
         self.reading = Reading(messages, self.pieces)
+        self.cancels = Cancels(app.db["cancels"])
         self.teams = Teams(app.db["teams"])
         self.announcements = Announcements(messages, self.writes)
         self.senders = Senders(settings.connect_policy)
@@ -153,12 +155,12 @@ class Parts:
     def intake(self) -> Intake:
         limits = Limits(message_bytes=self.settings.message_bytes)
         wake, offering = self.dispatcher.wake, self.external.offering
-        return Intake(self.messages, self.pieces, self.accounts, self.app.bodies, wake, offering, limits)
+        return Intake(self.messages, self.pieces, self.accounts, self.app.bodies, self.cancels, wake, offering, limits)
 
     @cached_property
     def cancelling(self) -> Cancelling:
         offered = self.external.bells.ring
-        return Cancelling(self.messages, self.dispatcher.wake, offered, self.on_sent, self.copy_hold)
+        return Cancelling(self.messages, self.cancels, self.dispatcher.wake, offered, self.on_sent, self.copy_hold)
 
     @cached_property
     def handlers(self) -> Handlers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import uuid4
@@ -11,7 +12,7 @@ from services.send.domain import moves
 from services.send.domain.message import Message, document_id
 from services.send.domain.offer_moves import offered_again
 from services.send.domain.state import NOTHING_LEFT, State
-from services.send.ports import Messages
+from services.send.ports import Cancels, Messages
 
 Decision = Literal["resend", "assume_sent", "cancel"]
 
@@ -32,6 +33,7 @@ class Cancelling:
     def __init__(
         self,
         messages: Messages,
+        cancels: Cancels,
         wake: Callable[[str, datetime], Awaitable[None]],
         offered: Callable[[str], None],
         on_sent: Callable[[Message, moves.Move], None],
@@ -39,6 +41,7 @@ class Cancelling:
     ) -> None:
         """`offered` is told of the team whose own code may take something again."""
         self._messages = messages
+        self._cancels = cancels
         self._wake = wake
         self._offered = offered
         self._on_sent = on_sent
@@ -59,6 +62,13 @@ class Cancelling:
                 if not await self._messages.note(message.id, {"state": message.state.value}, wanted):
                     continue
             return message.state
+
+    async def cancel_ahead(self, team: str, request_id: str, by: str) -> None:
+        """As `cancel`, also of a request that has not come yet: requests and cancellations wait in queues of their own,
+        and overtake each other."""
+        await self._cancels.keep(document_id(team, request_id))
+        with suppress(Unheard):  # `Intake` looks here once it has stored the request
+            await self.cancel(team, request_id, by)
 
     async def resolve(self, team: str, request_id: str, decision: Decision, by: str) -> State:
         """Raises `Unheard`, `TooLate` where it is not unconfirmed."""

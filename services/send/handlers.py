@@ -82,9 +82,8 @@ class Handlers:
     async def on_cancel_requested(self, event: SendCancelRequested) -> None:
         try:
             await self._cancelling.cancel(event.team_id, event.request_id, by="")
-        except Unheard as unheard:
-            # Its request may come after it: it is delivered again, and dead-lettered when nothing ever came.
-            raise LookupError(f"no request {event.request_id} yet") from unheard
+        except Unheard:
+            await self._cancelling.cancel_ahead(event.team_id, event.request_id, by="")
 
     async def on_account_connected(self, event: AccountConnected) -> None:
         await self._learn(event, CONNECTED)

@@ -17,7 +17,7 @@ from services.runtime import tracing
 from services.runtime.bodies import BodyMissing
 from services.runtime.failpoints import hit
 from services.runtime.outcomes import Refused
-from services.send.domain import facts
+from services.send.domain import facts, moves
 from services.send.domain.failures import failure
 from services.send.domain.invalid import InvalidField
 from services.send.domain.limits import Limits
@@ -37,7 +37,7 @@ from services.send.domain.request import (
 )
 from services.send.domain.state import CLOSED, State
 from services.send.domain.stored_request import blank_message, stored_form
-from services.send.ports import Accounts, Bodies, Messages, Pieces
+from services.send.ports import Accounts, Bodies, Cancels, Messages, Pieces
 
 _EARLIER_PAUSES = (0.1, 0.3, 0.6, 1.0)
 
@@ -76,6 +76,7 @@ class Intake:
         pieces: Pieces,
         accounts: Accounts,
         bodies: Bodies,
+        cancels: Cancels,
         wake: Callable[[str, datetime], Awaitable[None]],
         offering: GivesOut,
         limits: Limits,
@@ -84,6 +85,7 @@ class Intake:
         self._pieces = pieces
         self._accounts = accounts
         self._bodies = bodies
+        self._cancels = cancels
         self._wake = wake
         self._offering = offering
         self._limits = limits
@@ -210,6 +212,8 @@ class Intake:
         if not await self._messages.insert(message, told, note, events):
             return await self._known(message, content)
         hit("send.after_store")
+        if await self._cancelled_ahead(message):
+            return Taken.STORED
         if message.offer is not None:
             self._offering.put(message)
         elif message.due is not None:
@@ -222,6 +226,13 @@ class Intake:
         if stored["hash"] != content:
             await self._pieces.forget(message.id, content)
             return Taken.REUSED
-        if State(stored["state"]) not in CLOSED and stored.get("due") is not None:
-            await self._wake(stored["account"], stored["due"])  # whoever stored it may have died before he did
+        # Whoever stored it may have died before he did this.
+        if State(stored["state"]) not in CLOSED and not await self._cancelled_ahead(message) and stored.get("due"):
+            await self._wake(stored["account"], stored["due"])
         return Taken.KNOWN
+
+    async def _cancelled_ahead(self, message: Message) -> bool:
+        """Its cancellation overtook it. Asked once it is stored, so that no cancellation falls between the two."""
+        if message.state in CLOSED or not await self._cancels.kept(message.id):
+            return False
+        return await self._messages.apply(moves.cancelled(message, datetime.now(UTC), "requested"))

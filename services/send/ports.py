@@ -226,6 +226,14 @@ class MailboxReading(Protocol):
     async def of_team(self, team: str, after: str | None, limit: int) -> list[Mailbox]: ...
 
 
+class Cancels(Protocol):
+    """Cancellations of messages that are not stored yet, by their ids."""
+
+    async def keep(self, message: str) -> None: ...
+
+    async def kept(self, message: str) -> bool: ...
+
+
 class TeamDecisions(Protocol):
     """What a team has decided once for all."""
 

@@ -169,6 +169,14 @@ def test_octets_are_described_exactly_as_they_are_read(text: str) -> None:
         assert fits
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_utc_has_no_year_for_is_refused_in_words(text: str) -> None:
+    told = {"team_id": "acme", "request_id": "r", "account_id": "a", "occurred_at": text}
+    with pytest.raises(ValidationError, match="outside the years 1 to 9999") as refused:
+        SendRequested.decode(json.dumps(told))
+    assert [error["loc"] for error in refused.value.errors()] == [("occurred_at",)]
+
+
 def test_headers_are_cloudevents() -> None:
     event = SendRequested(team_id="acme", request_id="r", account_id="acc_1")
     headers = event.nats_headers()

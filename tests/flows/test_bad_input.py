@@ -112,12 +112,14 @@ async def test_an_encoded_word_in_a_subject_injects_no_header(world: World, acco
     [
         ({"to": "grace@example.org"}, "to"),
         ({"send_at": "2026-03-02T10:00:00"}, "send_at"),  # of which zone?
+        ({"send_at": "9999-12-31T23:59:59-12:00"}, "send_at"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "occurred_at"),
         ({"expires_at": "tomorrow"}, "expires_at"),
         ({"account_id": None}, "account_id"),
         ({"team_id": "another"}, "team_id"),
         ({"correlation_id": "x" * 200}, "correlation_id"),
     ],
-    ids=["to", "naive", "no-date", "no-account", "another-team", "an-endless-id"],
+    ids=["to", "naive", "after-all-time", "before-all-time", "no-date", "no-account", "another-team", "an-endless-id"],
 )
 async def test_a_malformed_request_is_a_dead_letter_and_a_failure_where_it_can_be_named(
     world: World, account: str, change: dict[str, Any], field: str

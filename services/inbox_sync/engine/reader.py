@@ -133,13 +133,23 @@ class Reader:
         await self._report.connecting()
         session, wanted = await self._open()
         try:
-            async with asyncio.timeout(self._tools.rules.page_seconds):
-                folders = watched(await session.folders(), wanted)
             while True:
-                await self._look_at(session, folders)
-                await session.wait(folders, safety_poll(self._tools.rules.safety_poll, self._tools.draw))
+                await self._watch_folders(session, wanted)
         finally:
             self._tools.closing.close(session)
+
+    async def _watch_folders(self, session: MailboxSession, wanted: Sequence[str]) -> None:
+        """Those that are there now, until it is time to list them anew: a session lasts for weeks, and meanwhile
+        folders are made, renamed, deleted and made again."""
+        clock, rules = asyncio.get_running_loop().time, self._tools.rules
+        async with asyncio.timeout(rules.page_seconds):
+            folders = watched(await session.folders(), wanted)
+        list_at = clock() + rules.list_folders_every.total_seconds()
+        while True:
+            await self._look_at(session, folders)
+            await session.wait(folders, safety_poll(rules.safety_poll, self._tools.draw))
+            if clock() >= list_at:
+                return
 
     async def _open(self) -> tuple[MailboxSession, Sequence[str]]:
         """A session, and the folders asked for besides the usual ones."""

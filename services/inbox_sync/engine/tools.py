@@ -24,6 +24,7 @@ class Rules:
     """Folders every mailbox is read for besides INBOX and Junk, by the names people see."""
     fetch_limit: int = 10 * 2**20
     safety_poll: timedelta = timedelta(minutes=4)
+    list_folders_every: timedelta = timedelta(minutes=10)
     stall_after: timedelta = timedelta(minutes=5)
     backoff: Backoff = field(default_factory=Backoff)
     open_seconds: float = 90.0

@@ -27,4 +27,6 @@ INDEXES: dict[str, list[dict[str, Any]]] = {
         {"keys": [("team", 1)]},
     ],
     "external_setups": [],
+    # As long as the stream of requests keeps one.
+    "cancels": [{"keys": [("at", 1)], "name": "ttl", "expireAfterSeconds": 30 * 86400}],
 }

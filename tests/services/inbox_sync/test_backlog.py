@@ -104,3 +104,28 @@ async def test_more_folders_are_read_where_a_setting_names_them(world: World, do
         await world.until_watching(user)
         await world.until(world.matched)
     assert [found.ref.partition("/")[0] for found in world.matched()] == ["Projects"]
+
+
+async def test_a_folder_that_comes_or_comes_back_is_read_without_a_new_session(world: World, dovecot: Dovecot) -> None:
+    user = a_user()
+    often = {"extra_folders": ("Projects",), "safety_poll_seconds": 0.1, "folders_seconds": 0.2}
+    found: list[str] = []
+
+    async def answered(folder: str) -> None:
+        number = len(found) + 1
+        dovecot.deliver(user, mail(number, lines=(REPLY,)), folder=folder)
+        await world.until(lambda: len(world.matched()) == number)
+        found.append(folder)
+
+    async with world.replica(**reading(dovecot), **often):
+        await world.connect(user, *mailbox(dovecot, user))
+        await world.until_watching(user)
+        dovecot.doveadm("mailbox", "create", "-u", user, "Projects")
+        await answered("Projects")
+        dovecot.doveadm("mailbox", "delete", "-u", user, "Projects")
+        await answered("INBOX")
+        await answered("INBOX")  # the look in which the one before was found has missed the folder
+        dovecot.doveadm("mailbox", "create", "-u", user, "Projects")
+        await answered("Projects")
+    assert [one.ref.partition("/")[0] for one in world.matched()] == found
+    assert world.auth.leases[user] == 1, "one session saw all of it"

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from replywire_contracts.event import derived_id
+from replywire_contracts.v1.account import AccountDisconnected
 from replywire_contracts.v1.inbox import InboxMatched
 from replywire_contracts.v1.reply import AutoReplyDetected, BounceDetected, ReplyDetected
 from replywire_contracts.v1.rpc import (
@@ -20,6 +21,7 @@ from replywire_contracts.v1.rpc import (
 )
 from replywire_contracts.v1.values import Identities
 
+from services.reply_matching.adapters.own_addresses import MongoOwnAddresses
 from tests.services.reply_matching.conftest import Service
 
 TEAM, ACCOUNT, ADA, GRACE = "acme", "acc_ada", "ada@example.com", "grace@example.org"
@@ -61,13 +63,13 @@ def matched(raw: bytes, ref: str = "INBOX/1:7") -> InboxMatched:
     )
 
 
-async def judge(service: Service, *blocks: bytes, inside: bool = False) -> Verdicts:
+async def judge(service: Service, *blocks: bytes, inside: bool = False, own_address: str = ADA) -> Verdicts:
     messages = tuple(
         JudgedHeaders(ref=str(n), block=block.decode("latin-1"), received_at=int(datetime.now(UTC).timestamp()))
         for n, block in enumerate(blocks)
     )
     verdicts = await service.rpc.call(
-        Judge(team_id=TEAM, account_id=ACCOUNT, own_address=ADA, messages=messages, inside=inside)
+        Judge(team_id=TEAM, account_id=ACCOUNT, own_address=own_address, messages=messages, inside=inside)
     )
     assert isinstance(verdicts, Verdicts)
     return verdicts
@@ -113,6 +115,35 @@ async def test_an_answer_is_announced_once_however_often_it_is_found(service: Se
     assert reply.sender is not None
     assert (reply.sender.email, reply.sender.name, reply.sender_matches) == (GRACE, "Grace Hopper", True)
     assert sorted(event.reply_number for event in replies.values()) == [1, 2]
+
+
+async def test_who_is_no_colleague_any_more_answers_like_anybody(service: Service) -> None:
+    await service.rpc.call(Register(messages=(tracked(),)))
+    assert (await judge(service, answer(), own_address=GRACE)).verdicts == ()
+    disconnected = AccountDisconnected(
+        id="disconnected-2",
+        occurred_at=datetime.now(UTC),
+        team_id=TEAM,
+        correlation_id="acc_grace",
+        account_id="acc_grace",
+        client="smtp_imap",
+        address=GRACE,
+        revision=2,
+    )
+    await service.product.publish(disconnected)
+    async with asyncio.timeout(20):
+        while not (await judge(service, answer())).verdicts:
+            pass  # the bus tells no asker when a handler is done; the question itself is the wait
+
+
+async def test_what_is_told_late_makes_nobody_a_colleague_again(service: Service) -> None:
+    own = MongoOwnAddresses(service.app.db)
+    await own.disconnected(TEAM, GRACE, 2)
+    await own.connected(TEAM, GRACE, 1)
+    await MongoOwnAddresses(service.app.db).learn(TEAM, [GRACE])
+    assert not await own.among(TEAM, [GRACE])
+    await own.connected(TEAM, GRACE, 3)
+    assert await own.among(TEAM, [GRACE]) == {GRACE}
 
 
 async def test_a_place_is_confirmed_once_it_was_judged_whole(service: Service) -> None:

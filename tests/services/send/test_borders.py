@@ -112,6 +112,26 @@ async def test_a_message_is_cancelled_by_event_or_over_http_until_it_leaves(send
         assert (await api.post("/v1/messages/nothing/cancel")).status_code == 404
 
 
+async def test_a_cancellation_that_overtakes_its_request_holds_however_late_that_comes(sending: World) -> None:
+    account = await sending.connect()
+    await sending.publisher.publish(SendCancelRequested(team_id="acme", request_id="r-1"))
+    async with asyncio.timeout(20):
+        while await _waiting(sending):
+            await asyncio.sleep(0.05)  # nobody tells when a handler is done
+    for name in ("r-1", "r-2"):
+        await sending.send(account, name)
+    await sending.heard.wait(SendSent, request_id="r-2")
+    await sending.heard.wait(SendCancelled, request_id="r-1")
+    assert not sending.heard.of(SendSent, request_id="r-1")
+
+
+async def _waiting(sending: World) -> int:
+    """Cancellations that are not dealt with."""
+    js = sending.product.connection.jetstream()
+    place = await js.consumer_info(SEND_REQUESTS.name, "send-cancel-requested")
+    return (place.num_pending or 0) + (place.num_ack_pending or 0)
+
+
 async def test_a_mail_of_twenty_megabytes_travels_by_reference_and_leaves_whole(sending: World) -> None:
     account = await sending.connect()
     octets = bytes(range(256)) * 4 * 2**10 * 17
