@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import uuid4
 
+from services.runtime.logging import get_logger
 from services.send.domain import moves
 from services.send.domain.message import Message, document_id
 from services.send.domain.offer_moves import offered_again
 from services.send.domain.state import NOTHING_LEFT, State
 from services.send.ports import Cancels, Messages
+
+_STORING_PAUSES = (0.05, 0.3, 1.0)
+_log = get_logger(__name__)
 
 Decision = Literal["resend", "assume_sent", "cancel"]
 
@@ -63,12 +68,16 @@ class Cancelling:
                     continue
             return message.state
 
-    async def cancel_ahead(self, team: str, request_id: str, by: str) -> None:
-        """As `cancel`, also of a request that has not come yet: requests and cancellations wait in queues of their own,
-        and overtake each other."""
+    async def cancel_ahead(self, team: str, request_id: str) -> None:
+        """Of a request that has not come yet: requests and cancellations wait in queues of their own, and overtake each
+        other. `Intake` looks here before it stores one."""
         await self._cancels.keep(document_id(team, request_id))
-        with suppress(Unheard):  # `Intake` looks here once it has stored the request
-            await self.cancel(team, request_id, by)
+        for pause in _STORING_PAUSES:  # it may have looked just before
+            await asyncio.sleep(pause)
+            with suppress(Unheard):
+                await self.cancel(team, request_id, by="")
+                return
+        _log.info("a cancellation is kept for a request that has not come yet", team_id=team, request_id=request_id)
 
     async def resolve(self, team: str, request_id: str, decision: Decision, by: str) -> State:
         """Raises `Unheard`, `TooLate` where it is not unconfirmed."""

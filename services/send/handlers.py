@@ -83,7 +83,7 @@ class Handlers:
         try:
             await self._cancelling.cancel(event.team_id, event.request_id, by="")
         except Unheard:
-            await self._cancelling.cancel_ahead(event.team_id, event.request_id, by="")
+            await self._cancelling.cancel_ahead(event.team_id, event.request_id)
 
     async def on_account_connected(self, event: AccountConnected) -> None:
         await self._learn(event, CONNECTED)

@@ -120,7 +120,7 @@ def _reading(router: APIRouter, doors: Doors) -> None:
         response_class=Response,
         responses={
             200: {"description": "RFC 5322", "content": {"message/rfc822": _RFC822}},
-            **refusals({409: {"never_rendered": "Refused before it was rendered as a mail: see its `failure`"}}),
+            **refusals({409: {"never_rendered": "It ended before it was rendered as a mail"}}),
         },
     )
     async def read_raw_message(caller: _Reader, request_id: PathId) -> Response:
@@ -128,7 +128,7 @@ def _reading(router: APIRouter, doors: Doors) -> None:
         known = await _known(doors, caller, request_id)
         raw = await doors.messages.raw(caller.team_id, request_id)
         if raw is None:
-            detail = "It was refused before it was rendered as a mail. The message's own `failure` says why."
+            detail = "It ended before it was rendered as a mail. Its own `state` and `failure` say why."
             raise HttpProblem(409, "never_rendered", detail, state=known["state"])
         return Response(raw, media_type="message/rfc822")
 

@@ -17,7 +17,7 @@ from services.runtime import tracing
 from services.runtime.bodies import BodyMissing
 from services.runtime.failpoints import hit
 from services.runtime.outcomes import Refused
-from services.send.domain import facts, moves
+from services.send.domain import facts
 from services.send.domain.failures import failure
 from services.send.domain.invalid import InvalidField
 from services.send.domain.limits import Limits
@@ -93,6 +93,8 @@ class Intake:
     async def take(self, request: SendRequested) -> Taken:
         """Returns once the request is stored and its mailbox will be looked at, whatever crashes. Raises `Outage`s."""
         now, content = datetime.now(UTC), request_hash(request)
+        if await self._cancels.kept(document_id(request.team_id, request.request_id)):
+            return await self._store_cancelled(request, content, now)
         try:
             checked = await self._check(request, now)
         except InvalidField as invalid:
@@ -186,14 +188,17 @@ class Intake:
 
     async def _store_refused(self, request: SendRequested, content: str, invalid: InvalidField, now: datetime) -> Taken:
         """Kept as failed: the same request again is answered the same, and people can read why."""
-        message = replace(
-            blank_message(request, now, tracing.traceparent()), state=State.FAILED, due=None, expires_at=None
-        )
+        message = _closed(request, State.FAILED, now)
         why = failure("invalid_request", f"{invalid.field} {invalid.problem}", invalid.remedy)
         kept = {"failure": {**why.model_dump(), "field": invalid.field}}
         return await self._insert(
             request, content, message, kept, why.model_dump(exclude_defaults=True), [facts.failed(message, why, now)]
         )
+
+    async def _store_cancelled(self, request: SendRequested, content: str, now: datetime) -> Taken:
+        """Its cancellation overtook it."""
+        message, why = _closed(request, State.CANCELLED, now), "requested"
+        return await self._insert(request, content, message, {}, {"reason": why}, [facts.cancelled(message, why, now)])
 
     async def _insert(
         self,
@@ -212,8 +217,6 @@ class Intake:
         if not await self._messages.insert(message, told, note, events):
             return await self._known(message, content)
         hit("send.after_store")
-        if await self._cancelled_ahead(message):
-            return Taken.STORED
         if message.offer is not None:
             self._offering.put(message)
         elif message.due is not None:
@@ -226,13 +229,11 @@ class Intake:
         if stored["hash"] != content:
             await self._pieces.forget(message.id, content)
             return Taken.REUSED
-        # Whoever stored it may have died before he did this.
-        if State(stored["state"]) not in CLOSED and not await self._cancelled_ahead(message) and stored.get("due"):
-            await self._wake(stored["account"], stored["due"])
+        if State(stored["state"]) not in CLOSED and stored.get("due") is not None:
+            await self._wake(stored["account"], stored["due"])  # whoever stored it may have died before he did
         return Taken.KNOWN
 
-    async def _cancelled_ahead(self, message: Message) -> bool:
-        """Its cancellation overtook it. Asked once it is stored, so that no cancellation falls between the two."""
-        if message.state in CLOSED or not await self._cancels.kept(message.id):
-            return False
-        return await self._messages.apply(moves.cancelled(message, datetime.now(UTC), "requested"))
+
+def _closed(request: SendRequested, state: State, now: datetime) -> Message:
+    """One that ended as it came: nothing is due, and nothing was rendered."""
+    return replace(blank_message(request, now, tracing.traceparent()), state=state, due=None, expires_at=None)
