@@ -6,13 +6,12 @@ import asyncio
 import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from services.providers.errors import ProviderError, Transient
 from services.runtime.failpoints import hit
 from services.runtime.logging import get_logger
-from services.runtime.outcomes import Outage
-from services.runtime.rpc import RpcRefused
-from services.send.domain.copy import PENDING, CopyPlan, filed
+from services.send.domain.copy import STOPPED, CopyPlan, filed, waiting
 from services.send.domain.message import Message
 from services.send.domain.outcome import Pause
 from services.send.hand_over import outgoing_of
@@ -101,32 +100,30 @@ class SentCopies:
         try:
             seconds = (until - _now()).total_seconds() * _OF_A_HOLD
             async with asyncio.timeout(seconds):
-                filed_as = await self._filed(message, time.monotonic() + seconds)
+                result = await self._tried(message, attempts, time.monotonic() + seconds)
         except TimeoutError:
             # Nothing is written: the job is another's soon, and comes again by itself.
             _log.warning("sent copy not filed in its time", request_id=message.request_id)
-        except (Outage, RpcRefused) as error:
-            _log.info("sent copy waits", request_id=message.request_id, error=str(error))
-            waiting = Transient("waiting_for_auth", words=str(error))
-            await self._jobs.settle(message_id, until, self._plan.after(waiting, max(1, attempts - 1), _now()))
-        except ProviderError as error:
-            result = self._plan.after(error, attempts, _now())
-            if result["state"] != PENDING:
-                _log.warning("sent copy given up", request_id=message.request_id, reason=error.reason)
-            await self._jobs.settle(message_id, until, result)
         else:
-            hit("send.after_copy")
-            await self._jobs.settle(message_id, until, {**filed_as, "attempts": attempts})
+            if result["state"] == STOPPED:
+                _log.warning("sent copy given up", request_id=message.request_id, reason=result["reason"])
+            await self._jobs.settle(message_id, until, result)
 
-    async def _filed(self, message: Message, until: float) -> dict[str, object]:
+    async def _tried(self, message: Message, attempts: int, until: float) -> dict[str, Any]:
+        """What the job is from now on."""
         try:
             route = await self._routes.of(message.account)
             if isinstance(route, Pause):
-                raise Transient(route.failure.reason, words=route.failure.words, retry_after=route.until - _now())
+                sent_about = message.trying_since or message.created_at
+                return waiting(route.failure, route.until, sent_about, attempts, _now())
             outgoing = await outgoing_of(message, self._messages)
+            copy = await route.sender.file_sent_copy(outgoing, route.credentials, until)
         except LookupError as missing:
-            raise Transient("content_unavailable", words=str(missing)) from missing
-        return filed(await route.sender.file_sent_copy(outgoing, route.credentials, until), 0)
+            return self._plan.after(Transient("content_unavailable", words=str(missing)), attempts, _now())
+        except ProviderError as error:
+            return self._plan.after(error, attempts, _now())
+        hit("send.after_copy")
+        return filed(copy, attempts)
 
 
 def _now() -> datetime:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from replywire_contracts.v1.values import Failure
+
 from services.providers.errors import Permanent, ProviderError, Transient, Unsupported
 from services.providers.types import CopyVerdict, SentCopy
 
@@ -13,6 +15,9 @@ PENDING = "pending"
 DONE = "done"
 SKIPPED = "skipped"
 STOPPED = "stopped"
+
+_WAITS_FOR = timedelta(days=7)
+_LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,16 @@ class CopyPlan:
         if isinstance(error, Transient) and error.retry_after is not None:
             pause = min(error.retry_after, timedelta(hours=24))
         return {"state": PENDING, "due": now + pause, **told}
+
+
+def waiting(why: Failure, until: datetime, sent_about: datetime, attempts: int, now: datetime) -> dict[str, Any]:
+    """There was no way to the mailbox: its login is refused, or a service is away. That is nobody's attempt, and may
+    last until a person has time for it; so it is looked at ever more rarely, and for a week."""
+    age = now - sent_about
+    told = {"attempts": max(1, attempts - 1), "reason": why.reason, "words": why.words[:500], "remedy": why.remedy}
+    if age > _WAITS_FOR:
+        return {"state": STOPPED, **told}
+    return {"state": PENDING, "due": max(until, now + min(age / 10, _LONGEST_PAUSE)), **told}
 
 
 def held(until: datetime) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from replywire_contracts.streams import DEAD_LETTERS, SEND_REQUESTS
+from replywire_contracts.v1.rpc import LeaseCredentials
 from replywire_contracts.v1.send import SendAccepted, SendCancelled, SendCancelRequested, SendFailed, SendSent
 from replywire_contracts.v1.values import Address, Attachment, Body
 
@@ -177,6 +179,35 @@ async def test_a_sent_copy_that_hangs_is_let_go_before_another_may_file_it(world
             while (copy := (await world.message("r-1"))["sent_copy"])["state"] != "done":
                 await asyncio.sleep(0.05)
     assert copy["attempts"] == 2
+
+
+async def test_a_sent_copy_waits_for_auth_longer_than_it_would_try_a_mailbox(world: World) -> None:
+    async with world.replica(copy_hold_seconds=1.0, sweep_seconds=0.2):
+        WORLD.misbehave(Step.COPY, asyncio.Event())
+        account = await world.connect()
+        await world.send(account, "r-1")
+        await world.heard.wait(SendSent, request_id="r-1")
+    world.neighbours.away.add(LeaseCredentials)
+    async with world.replica(sweep_seconds=0.2, copy_attempts=1), asyncio.timeout(60):
+        looked_at: set[datetime] = set()
+        while len(looked_at) < 3:
+            copy = await _copy(world)
+            assert copy["state"] == "pending"
+            if copy.get("reason") == "waiting_for_auth":
+                looked_at.add(copy["due"])
+            await asyncio.sleep(0.1)
+        world.neighbours.away.clear()
+        while (copy := await _copy(world))["state"] != "done":
+            await asyncio.sleep(0.05)
+    assert copy["attempts"] <= 2
+    assert len(WORLD.accounts[ADA].folders["Sent"].mails) == 1
+
+
+async def _copy(world: World) -> dict[str, Any]:
+    """As it is stored, whichever replica runs."""
+    message = await world.database["messages"].find_one({})
+    assert message is not None
+    return dict(message["copy"])
 
 
 async def test_a_sent_copy_that_cannot_be_filed_stops_and_says_why(sending: World) -> None:
