@@ -10,7 +10,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.embedded import binaries
 from deploy.embedded.errors import DidNotStart, EmbeddedError, NotOnThisPlatform, PortTaken
-from deploy.embedded.processes import Process, free_port, listens
+from deploy.embedded.free_ports import free_port
+from deploy.embedded.processes import Process, listens
 
 _START_LIMIT = 60.0
 _TRIES = 5

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from deploy.embedded import binaries
 from deploy.embedded.errors import DidNotStart, EmbeddedError, PortTaken
+from deploy.embedded.free_ports import free_port
 from deploy.embedded.nats_config import render
-from deploy.embedded.processes import Process, free_port, listens
+from deploy.embedded.processes import Process, listens
 
 CONFIG_FILE, PID_FILE = "nats.conf", "nats-server.pid"
 _START_LIMIT = 30.0

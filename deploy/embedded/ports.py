@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
-from deploy.embedded.processes import free_port, listens
+from deploy.embedded.free_ports import free_port
+from deploy.embedded.processes import listens
 
 
 def remembered(file: Path) -> dict[str, int]:

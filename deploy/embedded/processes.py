@@ -6,12 +6,9 @@ Nothing here belongs to an event loop, so one process can be watched from severa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,16 +22,6 @@ from deploy.embedded.errors import DidNotStart, EmbeddedError
 _PR_SET_PDEATHSIG = 1
 _BETWEEN_QUESTIONS = 0.02
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def free_port() -> int:
-    """A loopback TCP port nobody listens on now. Somebody may take it before the caller does; but no connection that
-    is dialled meanwhile, for it is below the ports that the kernel gives to those (ip(7), `ip_local_port_range`)."""
-    while True:
-        port = random.randrange(15_000, 32_000)  # noqa: S311 - no secret
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.errors import DidNotStart, EmbeddedError, PortTaken
-from deploy.embedded.processes import Process, free_port, listens
+from deploy.embedded.free_ports import free_port
+from deploy.embedded.processes import Process, listens
 from deploy.embedded.sandbox_mail.certificates import CA_FILE, keep_authority
 from deploy.embedded.sandbox_mail.settings import DEFAULT_USERS
 

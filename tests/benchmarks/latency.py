@@ -18,7 +18,7 @@ from pathlib import Path
 from replywire_contracts.v1.reply import ReplyDetected
 from replywire_contracts.v1.send import SendSent
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from tests.benchmarks.table import Row
 from tests.flows.world import World, a_world
 

@@ -15,8 +15,8 @@ from uuid import uuid4
 import httpx
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from deploy.embedded.free_ports import free_port
 from deploy.embedded.kept_secrets import keep
-from deploy.embedded.processes import free_port
 from deploy.embedded.sandbox import SandboxMail
 from deploy.embedded.service import Service
 from services.auth import commands

@@ -13,7 +13,7 @@ from replywire_contracts.v1.mailbox import MailboxGapRepaired
 from replywire_contracts.v1.send import SendDeferred, SendFailed, SendSent, SendUnconfirmed
 from replywire_contracts.v1.values import Address
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from tests.faults.load import Load, under_load
 from tests.flows.checker import violations
 from tests.flows.settling import announced, ended, known, quiet, seen

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from tests.flows.world import ADA, QUICK, World, listening
 from tests.servers import stack as stacks
 from tests.servers.gmail import Gmail

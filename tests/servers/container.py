@@ -9,7 +9,8 @@ from typing import Any
 
 from testcontainers.core.container import DockerContainer
 
-from deploy.embedded.processes import Process, free_port
+from deploy.embedded.free_ports import free_port
+from deploy.embedded.processes import Process
 
 
 class ContainerServer:

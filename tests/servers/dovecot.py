@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 import trustme
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 
 PASSWORD = "correct-horse"
 FOLDERS: Mapping[str, str | None] = {"Sent": "\\Sent", "Junk": "\\Junk", "Archive": None}

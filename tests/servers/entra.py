@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from tests.servers.entra_directory import PERSONAL_TENANT, App, Directory, Grant, Person, Refused, Tenant
 
 CLIENT_ID = "8a6f0c52-0000-4000-8000-000000000001"

@@ -23,7 +23,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 
 MAIL_SCOPE = "https://mail.google.com/"
 CLIENT_ID = "double.apps.example.com"

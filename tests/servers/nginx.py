@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded.processes import free_port, listens
+from deploy.embedded.free_ports import free_port
+from deploy.embedded.processes import listens
 from deploy.front_door import generate, nginx, table
 
 

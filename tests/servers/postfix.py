@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 
 _START_SECONDS = 20.0
 _SERVICES = """

@@ -13,7 +13,7 @@ from email.parser import BytesHeaderParser
 from email.policy import compat32
 from pathlib import Path
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

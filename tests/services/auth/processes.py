@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from services.auth.settings import Settings
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from services.auth import commands
 from services.auth.domain.page_session import form_token_of
 from services.auth.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from deploy.front_door.proxy import FrontDoor
 from deploy.front_door.settings import FrontDoorSettings
 

@@ -8,7 +8,7 @@ import json
 import httpx
 import pytest
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from tests.services.front_door.rig import OK, Upstream, door
 
 

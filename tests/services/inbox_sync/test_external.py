@@ -13,7 +13,7 @@ import httpx
 import pytest
 from bson import encode
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from services.runtime.bodies import Bodies
 from services.runtime.mongo import Database
 from tests.servers.dovecot import mail

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from replywire_contracts.v1.rpc import (
 )
 from replywire_contracts.v1.values import Failure
 
+from deploy.embedded.free_ports import free_port
 from services.inbox_sync.adapters.indexes import INDEXES
 from services.inbox_sync.app import Parts, assemble
 from services.inbox_sync.settings import Settings
@@ -211,8 +211,7 @@ class World:
     @asynccontextmanager
     async def process(self, log: Path, failpoints: str = "", **settings: Any) -> AsyncIterator[Forked]:
         """One as a process of its own, to be killed."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = settings.get("http_port") or free.getsockname()[1]
+        port = settings.get("http_port") or free_port()
         given = self.settings({"http_port": port, **settings})
         env = {f"REPLYWIRE_{name.upper()}": _text(value) for name, value in given.items()}
         with log.open("ab") as output:

@@ -15,7 +15,7 @@ import httpx
 from replywire_contracts.v1 import rpc
 from replywire_contracts.v1.account import AccountConnected
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from tests.servers.warm import Forked, fork
 from tests.services.send.world import ADA, KEY, QUICK, TEAM, World
 

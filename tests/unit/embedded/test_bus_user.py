@@ -14,7 +14,8 @@ import pytest
 
 from deploy.docker import render_nats
 from deploy.embedded import binaries
-from deploy.embedded.processes import Process, free_port, listens
+from deploy.embedded.free_ports import free_port
+from deploy.embedded.processes import Process, listens
 from services.runtime.permissions import USERS
 
 ROOT = Path(__file__).parents[3]

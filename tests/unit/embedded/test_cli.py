@@ -15,8 +15,8 @@ import typer
 from replywire_contracts.streams import SENDS
 from typer.testing import CliRunner
 
+from deploy.embedded.free_ports import free_port
 from deploy.embedded.nats_server import NatsServer
-from deploy.embedded.processes import free_port
 from services.cli.__main__ import app
 from services.cli.connect import endpoint
 from services.cli.errors import AWAY, UNUSABLE, CannotGoOn

@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 
 from deploy.docker import render_nats, run, subset
 from deploy.embedded import binaries
-from deploy.embedded.processes import Process, free_port, listens
+from deploy.embedded.free_ports import free_port
+from deploy.embedded.processes import Process, listens
 from deploy.embedded.sandbox_mail.settings import SandboxSettings
 from deploy.front_door import nginx, table
 from services.runtime.permissions import USERS

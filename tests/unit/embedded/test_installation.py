@@ -16,8 +16,9 @@ from replywire_contracts.streams import STREAMS
 from deploy.embedded import binaries, ports
 from deploy.embedded.environment import of_service
 from deploy.embedded.errors import DidNotStart, EmbeddedError, NotOnThisPlatform
+from deploy.embedded.free_ports import free_port
 from deploy.embedded.kept_secrets import keep
-from deploy.embedded.processes import Process, free_port
+from deploy.embedded.processes import Process
 from deploy.embedded.settings import SERVICES, StackSettings, from_environment
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervision import State, Supervision

@@ -17,9 +17,10 @@ from nats.js.api import StreamConfig
 from pymongo import AsyncMongoClient
 
 from deploy.embedded.errors import DidNotStart, PortTaken
+from deploy.embedded.free_ports import free_port
 from deploy.embedded.mongod import Mongod
 from deploy.embedded.nats_server import NatsServer
-from deploy.embedded.processes import Process, free_port
+from deploy.embedded.processes import Process
 from services.runtime.bus import settled
 from tests.servers.choice import RunningServer
 

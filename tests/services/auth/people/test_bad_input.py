@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import trustme
 
-from deploy.embedded.processes import free_port
+from deploy.embedded.free_ports import free_port
 from tests.servers.dovecot import PASSWORD
 from tests.servers.scripted_smtp import At, say
 from tests.services.auth.conftest import Auth
