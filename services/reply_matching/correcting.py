@@ -11,7 +11,7 @@ from replywire_contracts.catalogue import event_type
 from replywire_contracts.v1.reply import Answer, AutoReplyDetected, ReplyDetected
 from replywire_contracts.v1.values import AttachmentInfo
 
-from services.reply_matching.domain.answer import kind_of
+from services.reply_matching.domain.answer import answer_of, kind_of
 from services.reply_matching.domain.correction import Correction, Letter, corrected_event, wanted
 from services.reply_matching.holding import text_body
 from services.reply_matching.ports import Bodies, Replies, TrackedMessages, TrackedRecord
@@ -77,7 +77,9 @@ class Correcting:
         whole = words["text"] if kind is ReplyDetected else ""
         new = words["new"] if kind in (ReplyDetected, AutoReplyDetected) else ""
         if kind is ReplyDetected:
-            number = await self.tracked.number_of(record.tracked.team_id, record.tracked.request_id, reply["_id"])
+            number = await self.tracked.number_of(
+                record.tracked.team_id, record.tracked.request_id, answer_of(reply["account_id"], reply["identity"])
+            )
             html = await text_body(bodies, words["html"], inline=0) if words["html"] else None
         event = corrected_event(
             correction,

@@ -15,6 +15,7 @@ from services.reply_matching.domain.answer import (
     Judged,
     Words,
     announcement,
+    answer_of,
     files_of,
     identity_of,
     reply_id_of,
@@ -58,7 +59,8 @@ class Holding:
         tracked = record.tracked
         words = words_of(mail)
         human = judged.classification.klass is Class.HUMAN
-        number = await self.tracked.number_of(tracked.team_id, tracked.request_id, reply_id) if human else 0
+        answer = answer_of(judged.account_id, identity)
+        number = await self.tracked.number_of(tracked.team_id, tracked.request_id, answer) if human else 0
         attachments = [await self._kept(part.content(self.attachment_limit), info) for part, info in files_of(mail)]
         event_owed = announcement(
             judged,

@@ -57,7 +57,7 @@ class TrackedMessages(Protocol):
 
     async def record(self, team_id: str, request_id: str) -> TrackedRecord | None: ...
 
-    async def number_of(self, team_id: str, request_id: str, reply_id: str) -> int:
+    async def number_of(self, team_id: str, request_id: str, answer: str) -> int:
         """The how-manieth answer this is; the same number whenever asked again."""
         ...
 

@@ -76,12 +76,12 @@ class MongoTrackedMessages:
         metadata = json.loads(kept) if isinstance(kept, str) else kept  # before it was text, it was a document
         return TrackedRecord(_tracked(document, member=False), document["correlation_id"], metadata)
 
-    async def number_of(self, team_id: str, request_id: str, reply_id: str) -> int:
+    async def number_of(self, team_id: str, request_id: str, answer: str) -> int:
         identity = _identity(team_id, request_id)
-        await self._writes.update({"_id": identity}, {"$addToSet": {"answered_by": reply_id}})
+        await self._writes.update({"_id": identity}, {"$addToSet": {"answered_by": answer}})
         document = await self._collection.find_one({"_id": identity}, {"answered_by": 1})
-        answers: list[str] = (document or {}).get("answered_by", [reply_id])
-        return answers.index(reply_id) + 1
+        answers: list[str] = (document or {}).get("answered_by", [answer])
+        return answers.index(answer) + 1
 
     async def close(self) -> None:
         await self._writes.close()

@@ -75,10 +75,14 @@ def identity_of(headers: Headers, raw: bytes) -> str:
     return own or "octets:" + blake2b(raw, digest_size=16).hexdigest()
 
 
+def answer_of(account_id: str, identity: str) -> str:
+    """The same wherever and whenever this mailbox has the message, even where its server tells another time of it."""
+    return derived_id(account_id, identity)[:20]
+
+
 def reply_id_of(judged: Judged, identity: str) -> str:
-    """Sorts by time, and is the same whenever the same message is judged again."""
-    digest = derived_id(judged.account_id, identity)[:20]
-    return f"rep_{int(judged.received_at.timestamp() * 1000):012x}{digest}"
+    """Sorts by time."""
+    return f"rep_{int(judged.received_at.timestamp() * 1000):012x}{answer_of(judged.account_id, identity)}"
 
 
 def words_of(mail: Mail) -> Words:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from replywire_contracts.event import derived_id
 from replywire_contracts.v1.account import AccountDisconnected
@@ -100,7 +100,8 @@ async def test_another_teams_message_is_no_match(service: Service) -> None:
 async def test_an_answer_is_announced_once_however_often_it_is_found(service: Service) -> None:
     await service.rpc.call(Register(messages=(tracked(),)))
     first = matched(answer(), "INBOX/1:7")
-    again = matched(answer(), "INBOX/2:1")  # the same mail after the folder's UIDs changed
+    again = matched(answer(), "INBOX/2:1")  # after the folder was restored, with other UIDs and times
+    again = again.model_copy(update={"received_at": again.received_at + timedelta(hours=1)})
     for event in (first, again, first):
         await service.product.publish(event)
     second = matched(answer(message_id="<answer-2@example.org>"), "INBOX/2:2")
